@@ -1,0 +1,57 @@
+# Midwatch. `make test` is all a newcomer needs; the slow proofs have targets of their own.
+SHELL   := /bin/bash
+GO      ?= go
+VERSION ?= $(shell cat VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: build run demo test setup check unit integration race fuzz sim bench kill long clean fmt
+
+build: ## the binary, ./midwatch
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o midwatch ./cmd/midwatch
+
+run: build ## the daemon with the quick-start configuration
+	./midwatch
+
+demo: build ## the daemon with a simulated cluster and people; nothing is sent
+	./midwatch --demo
+
+test: setup check unit integration ## everything CI runs
+
+setup: ## what the tests need beside Go, from Debian's packages
+	@./integration_test/setup.sh
+
+check: ## vet, staticcheck, gofumpt, known vulnerabilities, import arrows
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then \
+		echo "not formatted as gofumpt wants it; run make fmt:"; echo "$$unformatted"; exit 1; fi
+	@./.ci/vulncheck
+
+unit: ## every package but integration_test, with the race detector
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration_test)
+
+integration: ## the real binary beside real peers
+	$(GO) test -timeout 20m ./integration_test
+
+race: unit
+
+FUZZTIME ?= 1000000x
+fuzz: ## every fuzz target, a million executions each
+	@./.ci/fuzz $(FUZZTIME)
+
+sim: ## the long forms of the simulated and random proofs
+	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine ./sim
+
+kill: ## 2,000 kill -9 of the real binary
+	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
+
+bench: ## Go benchmarks of the packages on the hot path
+	$(GO) test -run '^$$' -bench . -benchmem ./router ./store/... ./oncall ./engine
+
+long: sim kill fuzz
+
+fmt:
+	$(GO) tool gofumpt -w .
+
+clean:
+	rm -rf midwatch bin

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/common/model"
+
+	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+)
+
+// compile makes of a checked configuration what the engine decides by. endpoints are the senders built from it, which
+// know what upstream's loader made of send_resolved.
+func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.Endpoint, o router.Options) *engine.Config {
+	out := &engine.Config{
+		Routing:      routing(cfg, endpoints, o),
+		Users:        map[string]engine.User{},
+		Schedules:    cfg.Schedules,
+		Policies:     cfg.Policies,
+		Paging:       cfg.Paging,
+		ReopenWindow: cfg.ReopenWindow,
+		Incidents:    map[string][]engine.IncidentConfig{},
+		Severity:     cfg.Severities.Of,
+		Hours:        supportHours(),
+	}
+	resolved := map[[2]string]bool{}
+	for _, e := range endpoints {
+		if e.Target.User != "" {
+			resolved[[2]string{e.Target.User, e.Target.Via}] = e.SendResolved
+		}
+	}
+	for name, u := range cfg.Users {
+		user := engine.User{Name: name, FullName: u.FullName, TimeZone: u.TimeZone, High: u.High, Low: u.Low}
+		for _, m := range u.Methods {
+			user.Methods = append(user.Methods, engine.Method{Name: m.Name, SendResolved: resolved[[2]string{name, m.Name}]})
+		}
+		out.Users[name] = user
+	}
+	for receiver, list := range cfg.Incidents {
+		for _, ic := range list {
+			out.Incidents[receiver] = append(out.Incidents[receiver], engine.IncidentConfig{
+				Policy: ic.Policy, Scope: incident.Scope(ic.Scope), AutoResolve: ic.AutoResolve,
+				Severity: words(tmpl, ic.Severity), Title: title(tmpl, ic.Title),
+			})
+		}
+	}
+	return out
+}
+
+func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
+	o.Root = cfg.Upstream.Route
+	o.ResolveTimeout = time.Duration(cfg.Upstream.Global.ResolveTimeout)
+	o.Receivers = map[string][]router.Integration{}
+	for _, e := range endpoints {
+		if t := e.Target; t.Receiver != "" {
+			o.Receivers[t.Receiver] = append(o.Receivers[t.Receiver], router.Integration{
+				Name: t.Integration, Index: t.Index, SendResolved: e.SendResolved,
+			})
+		}
+	}
+	return o
+}
+
+// supportHours reads hours once and remembers them.
+func supportHours() func(escalation.Hours) (*oncall.Hours, error) {
+	known := map[string]*oncall.Hours{}
+	return func(h escalation.Hours) (*oncall.Hours, error) {
+		key := fmt.Sprint(h)
+		if hours := known[key]; hours != nil {
+			return hours, nil
+		}
+		hours, err := config.SupportHours(h)
+		if err == nil {
+			known[key] = hours
+		}
+		return hours, err
+	}
+}
+
+// words is a template as a function of an incident's alerts; nil where there is none. One that fails yields nothing.
+func words(tmpl *template.Template, text string) func(engine.Subject) string {
+	if text == "" {
+		return nil
+	}
+	return func(s engine.Subject) string {
+		out, err := tmpl.ExecuteTextString(text, data(tmpl, s))
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(out)
+	}
+}
+
+// An incident's title is one line of at most so many characters.
+const maxTitle = 200
+
+// title never fails: an incident whose title cannot be made is called after its alerts.
+func title(tmpl *template.Template, text string) func(engine.Subject) string {
+	made := words(tmpl, text)
+	return func(s engine.Subject) string {
+		t := ""
+		if made != nil {
+			t = made(s)
+		}
+		if t == "" {
+			t = plainTitle(s)
+		}
+		runes := []rune(strings.Join(strings.Fields(t), " "))
+		if len(runes) > maxTitle {
+			return string(runes[:maxTitle-1]) + "…"
+		}
+		return string(runes)
+	}
+}
+
+func plainTitle(s engine.Subject) string {
+	var names []string
+	for _, a := range s.Alerts {
+		if name := a.Name(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		return strings.Join(names, ", ")
+	}
+	if len(s.GroupLabels) > 0 {
+		var pairs []string
+		for _, k := range slices.Sorted(maps.Keys(s.GroupLabels)) {
+			pairs = append(pairs, k+"="+s.GroupLabels[k])
+		}
+		return strings.Join(pairs, " ")
+	}
+	return "alerts of " + s.Receiver
+}
+
+// data is what Alertmanager's templates see, for the alerts of an incident.
+func data(tmpl *template.Template, s engine.Subject) *template.Data {
+	alerts := make([]*alert.Alert, 0, len(s.Alerts))
+	for _, a := range s.Alerts {
+		alerts = append(alerts, upstreamAlert(a))
+	}
+	labels := model.LabelSet{}
+	for k, v := range s.GroupLabels {
+		labels[model.LabelName(k)] = model.LabelValue(v)
+	}
+	return tmpl.Data(s.Receiver, labels, nil, "", alerts...)
+}
+
+func upstreamAlert(a *router.Alert) *alert.Alert {
+	return &alert.Alert{
+		Alert: model.Alert{
+			Labels: labelSet(a.Labels), Annotations: labelSet(a.Annotations),
+			StartsAt: a.StartsAt, EndsAt: a.EndsAt, GeneratorURL: a.GeneratorURL,
+		},
+		UpdatedAt: a.UpdatedAt, Timeout: a.Timeout,
+	}
+}
+
+func labelSet(ls router.Labels) model.LabelSet {
+	set := make(model.LabelSet, len(ls))
+	for _, l := range ls {
+		set[model.LabelName(l.Name)] = model.LabelValue(l.Value)
+	}
+	return set
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/router"
+)
+
+// A courier is the engine's Sender: it words what the engine wants sent, and puts it into the queue of its target.
+type courier struct {
+	queues *notify.Queues
+	signer *notify.Signer
+	now    func() time.Time
+
+	mu       sync.RWMutex
+	external *url.URL
+	users    map[string]config.User
+}
+
+// use takes a configuration: whom there is, and under which address people reach us.
+func (c *courier) use(cfg *config.Config, external *url.URL) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users, c.external = cfg.Users, external
+}
+
+// Send words the delivery and enqueues it.
+func (c *courier) Send(s engine.Send, done func(engine.Verdict)) {
+	start := c.now()
+	c.queues.Enqueue(c.message(s), func(_ notify.Message, v notify.Verdict) {
+		done(engine.Verdict{
+			Outcome: outcomes[v.Outcome], Answer: v.Answer, RetryAfter: v.RetryAfter, State: v.State,
+			Latency: c.now().Sub(start),
+		})
+	})
+}
+
+var outcomes = map[notify.Outcome]engine.Outcome{
+	notify.Delivered: engine.Delivered, notify.Retry: engine.Retry, notify.Failed: engine.Failed,
+}
+
+// Cancel takes back what is queued.
+func (c *courier) Cancel(key string) bool { return c.queues.Cancel(key) }
+
+func (c *courier) message(s engine.Send) notify.Message {
+	d := s.Delivery
+	m := notify.Message{
+		Key: d.Key, Event: d.Event, At: d.Created, Reason: d.Reason,
+		Target: notify.Target{Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, User: d.User, Via: d.Via},
+	}
+	for _, a := range s.Alerts {
+		m.Alerts = append(m.Alerts, told(a, s.Resolved[a.Fingerprint()]))
+	}
+	if g := d.Group; g != nil {
+		m.GroupKey, m.GroupLabels, m.RouteLabels = g.Key, g.Labels, g.RouteLabels
+		m.Reason, m.RepeatInterval, m.At, m.State = g.Reason, g.RepeatInterval, g.At, g.State
+		return m
+	}
+	m.GroupKey = orElse(s.Incident.Identity.GroupKey, s.Incident.ID())
+	if d.User == "" {
+		// A ladder's step that tells a channel: worded as a group's notification of this incident's alerts.
+		m.Event = notify.EventReceiver
+		m.GroupLabels = s.Incident.Labels
+		m.Reason = "first notification"
+		return m
+	}
+	m.Page = c.page(s)
+	return m
+}
+
+func (c *courier) page(s engine.Send) *notify.Page {
+	d, i := s.Delivery, s.Incident
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u := c.users[d.User]
+	p := &notify.Page{
+		Incident: i.ID(), Title: i.Title, Severity: i.Severity, Status: string(i.Status), OpenedAt: i.OpenedAt,
+		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via,
+		Policy: d.Policy, Step: d.Step, Cycle: d.Cycle, Reason: d.Reason,
+		RunbookURL: runbook(i, s.Alerts), AlsoPaged: s.Also, NextAt: s.NextAt, NextWho: strings.Join(s.NextWho, ", "),
+		IncidentURL: c.link("incidents", i.ID()),
+		ResolvedBy:  i.ResolvedBy,
+	}
+	if i.Open() {
+		p.AckURL = c.link("ack", c.signer.Sign(notify.Claim{
+			Incident: i.ID(), User: d.User, Page: d.Key, Expires: d.Created.Add(notify.TokenLife),
+		}))
+	}
+	return p
+}
+
+// link is an address under which a browser reaches us.
+func (c *courier) link(parts ...string) string { return c.external.JoinPath(parts...).String() }
+
+// runbook is where it is written what to do: the annotation by its usual names.
+func runbook(i incident.Incident, alerts []*router.Alert) string {
+	for _, name := range []string{"runbook_url", "runbook"} {
+		if u := i.Annotations[name]; u != "" {
+			return u
+		}
+		for _, a := range alerts {
+			if u := a.Annotations.Get(name); u != "" {
+				return u
+			}
+		}
+	}
+	return ""
+}
+
+// told is an alert as a message has it. While it fires it has no end.
+func told(a *router.Alert, over bool) notify.Alert {
+	t := notify.Alert{
+		Labels: a.Labels.Map(), Annotations: a.Annotations.Map(), StartsAt: a.StartsAt, GeneratorURL: a.GeneratorURL,
+	}
+	if over {
+		t.EndsAt = a.EndsAt
+	}
+	return t
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// senders builds what reaches every receiver and every person of a configuration.
+func senders(cfg *config.Config, o notify.Options, log *notify.Log, outbox *notify.Outbox) ([]notify.Endpoint, error) {
+	endpoints, err := notify.Receivers(cfg.Upstream.Receivers, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.UserOrder {
+		for _, m := range cfg.Users[name].Methods {
+			target := notify.Target{User: name, Via: m.Name}
+			switch m.Integration {
+			case config.IntegrationLog:
+				endpoints = append(endpoints, notify.Endpoint{Target: target, SendResolved: true, Sender: log})
+				continue
+			case config.IntegrationOutbox:
+				endpoints = append(endpoints, notify.Endpoint{Target: target, SendResolved: true, Sender: outbox})
+				continue
+			}
+			e, err := notify.Personal(notify.Method{
+				User: name, Via: m.Name, Receiver: m.Receiver, SetByUser: func(field string) bool { return m.Set[field] },
+			}, o)
+			if err != nil {
+				return nil, fmt.Errorf("user %s: %w", name, err)
+			}
+			endpoints = append(endpoints, e)
+		}
+	}
+	return endpoints, nil
+}

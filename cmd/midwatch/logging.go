@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/prometheus/common/promslog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// logging is the two loggers of the process. They write the same lines: ours are zap, those of Alertmanager's and
+// Prometheus' packages are slog, and both come out in the form that Alertmanager's users parse.
+type logging struct {
+	zap  *zap.Logger
+	slog *slog.Logger
+}
+
+// newLogging makes them. level and format are what the flags allow.
+func newLogging(w io.Writer, level, format string) (logging, error) {
+	c := promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat(), Writer: w}
+	if err := c.Level.Set(level); err != nil {
+		return logging{}, err
+	}
+	if err := c.Format.Set(format); err != nil {
+		return logging{}, err
+	}
+	s := promslog.New(&c)
+	// Every line counts: no sampling.
+	return logging{zap: zap.New(slogCore{handler: s.Handler()}, zap.AddCaller()), slog: s}, nil
+}
+
+// A slogCore writes zap's entries through a slog handler.
+type slogCore struct {
+	handler slog.Handler
+	fields  []zapcore.Field
+}
+
+func (c slogCore) Enabled(l zapcore.Level) bool {
+	return c.handler.Enabled(context.Background(), slogLevel(l))
+}
+
+func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
+	c.fields = append(c.fields[:len(c.fields):len(c.fields)], fields...)
+	return c
+}
+
+func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return ce.AddCore(e, c)
+	}
+	return ce
+}
+
+func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	r := slog.NewRecord(e.Time, slogLevel(e.Level), e.Message, e.Caller.PC)
+	for _, list := range [][]zapcore.Field{c.fields, fields} {
+		for _, f := range list {
+			enc := zapcore.NewMapObjectEncoder()
+			f.AddTo(enc)
+			if v, ok := enc.Fields[f.Key]; ok {
+				r.AddAttrs(slog.Any(f.Key, v))
+			}
+		}
+	}
+	return c.handler.Handle(context.Background(), r)
+}
+
+func (slogCore) Sync() error { return nil }
+
+func slogLevel(l zapcore.Level) slog.Level {
+	switch {
+	case l < zapcore.InfoLevel:
+		return slog.LevelDebug
+	case l < zapcore.WarnLevel:
+		return slog.LevelInfo
+	case l < zapcore.ErrorLevel:
+		return slog.LevelWarn
+	default:
+		return slog.LevelError
+	}
+}

@@ -1,0 +1,113 @@
+// Package config reads the configuration file into checked values.
+//
+// The file is Alertmanager's, with sections of our own beside Alertmanager's (SPEC §2). What is Alertmanager's goes
+// through Alertmanager's loader; what is ours becomes values of the packages that act on it. Either a Config comes
+// out, or every fault with its place.
+//
+// Matchers are parsed by alertmanager/matcher/compat, whose mode belongs to the process: whoever calls Load must
+// have called compat.InitFromFlags before.
+package config
+
+import (
+	"time"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/oncall"
+)
+
+// A Config is a checked configuration. It is not changed after it was loaded.
+type Config struct {
+	Upstream *amconfig.Config // Alertmanager's part, paths resolved, included routes appended; for its packages
+	Original string           // Upstream as YAML with secrets as <secret>, for /api/v2/status; amtool reads it again
+
+	Users         map[string]User
+	UserOrder     []string // names in the order of the files, as all orders here
+	Schedules     map[string]*oncall.Schedule
+	ScheduleOrder []string
+	Policies      map[string]escalation.Policy
+	PolicyOrder   []string
+
+	Paging       escalation.Paging // CatchAll is empty only where there is no policy
+	ReopenWindow time.Duration     // how long a closed incident is reopened rather than opened anew
+
+	Severities Severities
+	Incidents  map[string]IncidentConfig // by receiver; one that is absent opens no incidents
+
+	Files    []string // the file and those it includes, in the order of reading
+	Warnings Faults
+}
+
+// Defaults of `paging:` (SPEC §5).
+const (
+	DefaultCatchAllEvery = 4 * time.Hour
+	DefaultReopenWindow  = 15 * time.Minute
+)
+
+// A User is somebody who can be paged (SPEC §3).
+type User struct {
+	Name     string
+	FullName string // empty: Name will do
+	Email    string // empty: none given
+	TimeZone string // IANA name; empty is UTC
+	Methods  []Method
+	// What is done at a page of high and of low urgency. Where the file gives no rules: every method at once. Empty
+	// only for a user without methods, who is in no schedule, step or catch_all.
+	High, Low []escalation.Rule
+}
+
+// The integrations of contact methods that are ours and need nothing of Alertmanager's.
+const (
+	IntegrationLog    = "log"    // a line in the daemon's log
+	IntegrationOutbox = "outbox" // the page of messages of `midwatch --demo`
+)
+
+// A Method is one way to reach a user.
+type Method struct {
+	Name        string
+	Integration string // Alertmanager's name, such as "slack", or IntegrationLog or IntegrationOutbox
+	// Receiver holds exactly one integration, with the defaults of the file's `global` applied by Alertmanager's
+	// loader. It is empty for our own integrations. Its name says whose it is and routes cannot use it.
+	Receiver amconfig.Receiver
+	// Set has the keys the file gives, nested ones with dots ("headers", "headers.Subject"): what is not set gets our
+	// templates for pages in place of Alertmanager's for groups.
+	Set map[string]bool
+}
+
+// Severities map the value of an alert's `severity` label to ours, sev1 (the worst) to sev5 (SPEC §6).
+type Severities map[string]string
+
+// Of is the severity of an alert whose `severity` label has this value; empty where it has no such label.
+func (s Severities) Of(label string) string {
+	if sev, ok := s[label]; ok && label != "default" {
+		return sev
+	}
+	return s["default"]
+}
+
+// DefaultSeverities is the table where the file says nothing; the file replaces single rows of it.
+func DefaultSeverities() Severities {
+	return Severities{"page": "sev2", "critical": "sev2", "error": "sev3", "warning": "sev3", "info": "sev4", "default": "sev2"}
+}
+
+// Scope says what makes one incident.
+type Scope string
+
+const (
+	ScopeGroup Scope = "group" // one for each alert group
+	ScopeAlert Scope = "alert" // one for each alert
+)
+
+// An IncidentConfig makes a receiver open incidents (SPEC §6). Templates are Alertmanager's, over the same data.
+type IncidentConfig struct {
+	Policy      string
+	Severity    string // one of ours or a template that yields one; empty: the table of Severities
+	Title       string // template
+	Scope       Scope
+	AutoResolve bool // it ends with its last firing alert
+}
+
+// DefaultTitle titles an incident by its summary, or by what its alerts have in common.
+const DefaultTitle = `{{ with .CommonAnnotations.summary }}{{ . }}{{ else }}` +
+	`{{ with .CommonLabels.alertname }}{{ . }}{{ else }}{{ .GroupLabels.SortedPairs.Values | join " " }}{{ end }}{{ end }}`

@@ -1,0 +1,254 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A position is a place in a text: line and column from 1, the column in characters, as yaml.Node has them.
+type position struct{ line, column int }
+
+func at(n *yaml.Node) position { return position{n.Line, n.Column} }
+
+func (p position) before(q position) bool {
+	return p.line < q.line || p.line == q.line && p.column < q.column
+}
+
+// A document is one file, read to nodes. Only the first YAML document of the file counts, as for Alertmanager.
+type document struct {
+	file  string
+	lines []string // without their breaks
+	ends  []string // the break after each line; empty after the last
+	last  position // where the first YAML document ends
+	root  *yaml.Node
+	more  position // the line of a further YAML document; zero: there is none
+}
+
+// readDocument parses a text. The error is the parser's.
+func readDocument(file string, text []byte) (*document, error) {
+	d := &document{file: file}
+	var tree yaml.Node
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	if tree.Kind == yaml.DocumentNode && len(tree.Content) == 1 {
+		d.root = tree.Content[0]
+	}
+	d.split(string(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	d.findEnd()
+	return d, nil
+}
+
+// split cuts the text at what YAML takes for line breaks; its line numbers depend on all of them.
+func (d *document) split(text string) {
+	from := 0
+	for i, r := range text {
+		if i < from {
+			continue // the second half of \r\n
+		}
+		size := 0
+		switch r {
+		case '\n':
+			size = 1
+		case '\r':
+			size = 1
+			if strings.HasPrefix(text[i:], "\r\n") {
+				size = 2
+			}
+		case '\u0085', '\u2028', '\u2029':
+			size = utf8.RuneLen(r)
+		default:
+			continue
+		}
+		d.lines = append(d.lines, text[from:i])
+		d.ends = append(d.ends, text[i:i+size])
+		from = i + size
+	}
+	d.lines = append(d.lines, text[from:])
+	d.ends = append(d.ends, "")
+}
+
+// findEnd looks for the marker that ends the document; at the start of a line it cannot be anything else.
+func (d *document) findEnd() {
+	d.last = position{len(d.lines) + 1, 1}
+	if d.root == nil {
+		return
+	}
+	for i := d.root.Line; i < len(d.lines); i++ { // from the line after the root's first
+		if !isMarker(d.lines[i], "---") && !isMarker(d.lines[i], "...") {
+			continue
+		}
+		d.last = position{i + 1, 1}
+		for j := i; j < len(d.lines); j++ {
+			text := strings.TrimPrefix(strings.TrimPrefix(d.lines[j], "---"), "...")
+			if text = strings.TrimSpace(text); text != "" && text[0] != '#' {
+				d.more = position{j + 1, 1}
+				return
+			}
+		}
+		return
+	}
+}
+
+func isMarker(line, marker string) bool {
+	rest, ok := strings.CutPrefix(line, marker)
+	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
+}
+
+// text puts the lines together again.
+func (d *document) text() string {
+	var b strings.Builder
+	for i := range d.lines {
+		b.WriteString(d.lines[i])
+		b.WriteString(d.ends[i])
+	}
+	return b.String()
+}
+
+// maxNodes bounds what a file may grow to when its aliases are written out: a thousand lines of aliases to aliases
+// could otherwise ask for more memory than there is.
+const maxNodes = 1 << 20
+
+// maxDepth bounds how deep values may be nested, aliases written out; no hand-written file comes near it.
+const maxDepth = 1000
+
+// A flattener writes out aliases and merges, so that readers meet neither.
+type flattener struct {
+	nodes int
+	depth int
+	open  map[*yaml.Node]bool // the anchors we are inside of
+}
+
+type nodeError struct {
+	node *yaml.Node
+	text string
+}
+
+func (e nodeError) Error() string { return e.text }
+
+// flatten copies a node without aliases, merges and comments. Positions stay those of the text; a scalar that was an
+// alias stands where the alias did.
+func (f *flattener) flatten(n *yaml.Node) (*yaml.Node, error) {
+	if f.nodes++; f.nodes > maxNodes {
+		return nil, nodeError{n, fmt.Sprintf("the file grows beyond %d values when its aliases are written out", maxNodes)}
+	}
+	if f.depth++; f.depth > maxDepth {
+		return nil, nodeError{n, fmt.Sprintf("values are nested deeper than %d", maxDepth)}
+	}
+	defer func() { f.depth-- }()
+	if n.Kind == yaml.AliasNode {
+		return f.alias(n)
+	}
+	c := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value, Line: n.Line, Column: n.Column}
+	if n.Kind != yaml.MappingNode {
+		for _, item := range n.Content {
+			flat, err := f.flatten(item)
+			if err != nil {
+				return nil, err
+			}
+			c.Content = append(c.Content, flat)
+		}
+		return c, nil
+	}
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		value, err := f.flatten(n.Content[i+1])
+		if err != nil {
+			return nil, err
+		}
+		if isMerge(n.Content[i]) {
+			merges = append(merges, value)
+			continue
+		}
+		key, err := f.flatten(n.Content[i])
+		if err != nil {
+			return nil, err
+		}
+		c.Content = append(c.Content, key, value)
+	}
+	for _, m := range merges {
+		if err := merge(c, m); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (f *flattener) alias(n *yaml.Node) (*yaml.Node, error) {
+	if n.Alias == nil || f.open[n.Alias] {
+		return nil, nodeError{n, fmt.Sprintf("anchor %q contains itself", n.Value)}
+	}
+	if f.open == nil {
+		f.open = map[*yaml.Node]bool{}
+	}
+	f.open[n.Alias] = true
+	c, err := f.flatten(n.Alias)
+	delete(f.open, n.Alias)
+	if err == nil && c.Kind == yaml.ScalarNode {
+		c.Line, c.Column = n.Line, n.Column
+	}
+	return c, err
+}
+
+func isMerge(key *yaml.Node) bool {
+	return key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0
+}
+
+// merge adds what a mapping (or the first of several) has and the target has not.
+func merge(target, from *yaml.Node) error {
+	switch from.Kind {
+	case yaml.SequenceNode:
+		for _, m := range from.Content {
+			if m.Kind != yaml.MappingNode {
+				return nodeError{m, "only mappings can be merged with <<"}
+			}
+			if err := merge(target, m); err != nil {
+				return err
+			}
+		}
+	case yaml.MappingNode:
+		has := map[string]bool{}
+		for i := 0; i+1 < len(target.Content); i += 2 {
+			has[target.Content[i].Value] = true
+		}
+		for i := 0; i+1 < len(from.Content); i += 2 {
+			if !has[from.Content[i].Value] {
+				target.Content = append(target.Content, from.Content[i], from.Content[i+1])
+			}
+		}
+	default:
+		return nodeError{from, "only mappings can be merged with <<"}
+	}
+	return nil
+}
+
+// lookup is the value of a mapping's key, or nil.
+func lookup(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Kind == yaml.ScalarNode && n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// keyNode is the node of a mapping's key itself, or nil.
+func keyNode(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Kind == yaml.ScalarNode && n.Content[i].Value == key {
+			return n.Content[i]
+		}
+	}
+	return nil
+}
+
+func isNull(n *yaml.Node) bool {
+	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}

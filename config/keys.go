@@ -1,0 +1,251 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+	"time"
+
+	amtemplate "github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/common/model"
+
+	"github.com/midwatch/midwatch/oncall"
+)
+
+// Limits of what a file may ask for. They are far above use, and keep a slip of the pen from paging for a year.
+const (
+	MaxTargets       = 32               // of one step
+	MaxSteps         = 64               // of one policy
+	MaxRepeat        = 100              // further walks of the ladder; forever has no limit
+	MinEscalateAfter = time.Second      // a step is attempted within a second (SPEC §5.12)
+	MinAckTimeout    = 10 * time.Minute // SPEC §5; the warning comes 5 minutes before
+	MinCatchAllEvery = time.Minute
+)
+
+// DefaultEscalateAfter is how long a step has where it does not say (SPEC §5).
+const DefaultEscalateAfter = 5 * time.Minute
+
+// DefaultRepeat is how many times more a ladder is walked where it does not say (SPEC §5.1).
+const DefaultRepeat = 3
+
+// pending are the sections whose engine this version does not have. A later version deletes the row.
+var pending = map[string]string{
+	"slos":        "evaluate slos",
+	"slo_files":   "evaluate slos",
+	"maintenance": "keep maintenance windows",
+	"heartbeats":  "watch heartbeats",
+}
+
+// absent are the integrations of contact methods that this version does not have.
+var absent = map[string]bool{"ntfy": true, "gotify": true, "sms": true, "voice": true, "matrix": true}
+
+// integrations are Alertmanager's, by their name in a contact method; a receiver's key is name_configs.
+var integrations = []string{
+	"email", "slack", "webhook", "pagerduty", "opsgenie", "victorops", "pushover", "telegram", "discord", "msteams",
+	"msteamsv2", "mattermost", "rocketchat", "webex", "sns", "wechat", "jira", "incidentio",
+}
+
+const namePattern = `^[A-Za-z0-9_.-]+$`
+
+var nameRE = regexp.MustCompile(namePattern)
+
+// Single values.
+var (
+	text = &scalar{what: "a text"}
+
+	name = &scalar{what: "a name", pattern: namePattern, check: func(v string) error {
+		switch {
+		case v == "":
+			return errEmptyName
+		case !nameRE.MatchString(v):
+			return fmt.Errorf("%q is not a name; use letters, digits, _ . and -", v)
+		}
+		return nil
+	}}
+
+	duration = &scalar{what: "a duration such as 5m", pattern: `^([0-9]+(ms|[smhdwy]))+$|^0$`, check: func(v string) error {
+		_, err := parseDuration(v)
+		return err
+	}}
+
+	zone = &scalar{what: "a time zone such as Europe/Lisbon", check: func(v string) error {
+		if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
+			return fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Lisbon or UTC", v)
+		}
+		return nil
+	}}
+
+	wallTime = &scalar{what: "a local date and time such as 2026-01-05 09:00", check: func(v string) error {
+		_, err := oncall.ParseCivil(v)
+		return err
+	}}
+
+	severity = words("sev1", "sev2", "sev3", "sev4", "sev5")
+
+	severityOrTemplate = &scalar{what: "sev1 to sev5 or a template", check: func(v string) error {
+		if strings.Contains(v, "{{") {
+			return parseTemplate(v)
+		}
+		return severity.check(v)
+	}}
+
+	titleTemplate = &scalar{what: "a text, which may be a template", check: parseTemplate}
+)
+
+func parseDuration(v string) (time.Duration, error) {
+	d, err := model.ParseDuration(v)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration; write one such as 30s, 5m, 1h30m, 7d or 2w", v)
+	}
+	return time.Duration(d), nil
+}
+
+// parseTemplate checks the syntax; templates that a template calls are known only when it is used.
+func parseTemplate(v string) error {
+	_, err := template.New("").Funcs(template.FuncMap(amtemplate.DefaultFuncs)).Parse(v)
+	if err != nil {
+		return fmt.Errorf("not a template: %s; write one as in Alertmanager's receivers", strings.TrimPrefix(err.Error(), "template: "))
+	}
+	return nil
+}
+
+func single(doc string, s *scalar) *form       { return &form{doc: doc, scalar: s} }
+func listOf(doc string, f *form) *form         { return &form{doc: doc, list: f} }
+func mapping(noun string, fs ...field) *form   { return &form{noun: noun, fields: fs} }
+func need(key string, f *form) field           { return field{key, f, true} }
+func may(key string, f *form) field            { return field{key, f, false} }
+func (f form) described(doc string) *form      { f.doc = doc; return &f }
+func (f form) limited(doc string, n int) *form { f.doc, f.limit = doc, n; return &f }
+
+// The keys of our sections: SPEC §3 to §6.
+var (
+	methodForm = func() *form {
+		f := &form{noun: "contact method", one: true}
+		for _, i := range integrations {
+			f.fields = append(f.fields, may(i, &form{doc: "Alertmanager's " + i + " config.", opaque: true}))
+		}
+		f.fields = append(f.fields,
+			may(IntegrationLog, &form{doc: "A line in Midwatch's log: {}.", fields: []field{}}),
+			may(IntegrationOutbox, &form{doc: "The outbox page of the demo: {}.", fields: []field{}}))
+		return f
+	}()
+
+	ruleForm = mapping("rule",
+		need("via", listOf("Contact methods, all at once.", &form{noun: "method", scalar: name})),
+		may("after", single("How long after the page; default at once.", duration)))
+
+	userForm = mapping("user",
+		need("name", single("How schedules and steps call this user.", name)),
+		may("full_name", single("The name as people say it.", text)),
+		may("email", single("Shorthand for contact_methods: {email: {email: {to: …}}}.", text)),
+		may("time_zone", single("The zone in which this user reads times; default UTC.", zone)),
+		may("contact_methods", &form{doc: "Ways to reach this user: a name, an integration, its config.", table: methodForm, keys: name}),
+		may("notification_rules", (&form{fields: []field{
+			may("high", listOf("At a page of high urgency; default every contact method at once.", ruleForm)),
+			may("low", listOf("At a page of low urgency; default every contact method at once.", ruleForm)),
+		}}).described("When to use which contact method.")))
+
+	windowForm = &form{noun: "window", scalar: &scalar{what: "the name of a time interval"}, fields: []field{
+		may("days", listOf("Weekdays and ranges of them, such as mon-fri.", single("", text))),
+		may("from", single("A time of day, or of the week such as fri 18:00.", text)),
+		may("to", single("A time of day, or of the week such as mon 09:00.", text)),
+	}}
+
+	rotationForm = mapping("rotation",
+		need("users", listOf("Turns in order; a list shares one turn, nobody is an intended gap.",
+			&form{noun: "turn", scalar: name, list: single("", name)})),
+		need("start", single("Local wall clock; the shift that begins then is the first turn's.", wallTime)),
+		may("every", single("How long a turn is: Nh, Nd, Nw or Nmonth.", text)),
+		may("handoff", single("Or when turns change: a cron expression of five fields.", text)),
+		may("count", single("Whether turns of days count all days or active ones.", words("calendar", "active_days"))))
+
+	layerForm = mapping("layer",
+		may("name", single("How overrides and answers call this layer.", name)),
+		may("mode", single("Whether it replaces what is below or adds to it; default replace.", words("replace", "add"))),
+		need("rotation", rotationForm.described("Who takes turns, and when they change.")),
+		may("time_zone", single("Default: the schedule's.", zone)),
+		may("effective_from", single("Nobody by this layer before.", wallTime)),
+		may("effective_until", single("Nobody by this layer from then on.", wallTime)),
+		may("active", listOf("The union of windows; default always.", windowForm)))
+
+	overrideForm = mapping("override",
+		may("layer", single("Only this layer; default the result.", name)),
+		may("replace", single("Whom, where they would be on call.", name)),
+		may("with", single("Who takes their place.", name)),
+		may("take", single("Who alone is on call.", name)),
+		may("add", single("Who is on call too.", name)),
+		may("remove", single("Who is not on call.", name)),
+		need("from", single("In the schedule's zone.", wallTime)),
+		need("to", single("In the schedule's zone; exclusive.", wallTime)))
+
+	scheduleForm = mapping("schedule",
+		need("name", single("How steps call this schedule.", name)),
+		need("time_zone", single("The layers' default.", zone)),
+		may("layers", listOf("In order; later ones win.", layerForm)),
+		may("overrides", listOf("Exceptions, in order.", overrideForm)),
+		may("uncovered", listOf("Windows in which nobody is meant to be on call.", windowForm)))
+
+	targetForm = &form{noun: "target", one: true, fields: []field{
+		may("user", single("A user.", name)),
+		may("schedule", single("Whoever is on call.", name)),
+		may("receiver", single("An Alertmanager receiver: a channel, not a person.", text)),
+	}}
+
+	stepForm = mapping("step",
+		need("notify", listOf("", targetForm).limited("Who is paged, together.", MaxTargets)),
+		may("escalate_after", single("How long this step has before the next begins; default 5m.", duration)),
+		may("assign", single("All targets, or one for each incident in turn; default all.", words("all", "round_robin"))),
+		may("require_acks", single("How many people must acknowledge; default 1.", integer("a number", 1, MaxTargets).or("all"))))
+
+	hoursForm = mapping("support hours",
+		need("time_zone", single("The zone of the hours.", zone)),
+		need("active", listOf("The union of windows.", windowForm)))
+
+	policyForm = mapping("escalation policy",
+		need("name", single("How incident_configs call this policy.", name)),
+		need("steps", listOf("", stepForm).limited("The ladder.", MaxSteps)),
+		may("repeat", single("How many times more the ladder is walked; default 3.", integer("a number", 0, MaxRepeat).or("forever"))),
+		may("repeat_from", single("The number of the step where it is walked again; default 1.", integer("a step's number", 1, MaxSteps))),
+		may("ack_timeout", &form{doc: "By severity: how long an acknowledgement holds.", table: single("", duration), keys: severity}),
+		may("urgency", single("Which of a user's rules apply; auto: sev1 and sev2 are high.", words("high", "low", "auto", "support_hours"))),
+		may("support_hours", hoursForm.described("High urgency inside, low outside; for urgency: support_hours.")),
+		may("low_urgency", single("What the ladder of a low incident does; default escalate.", words("escalate", "notify_only"))))
+
+	pagingForm = mapping("paging",
+		may("catch_all", targetForm.described("Who is paged when a ladder ends.")),
+		may("catch_all_every", single("And again so often, until somebody acknowledges; default 4h.", duration)),
+		may("reopen_window", single("How long a closed incident is reopened rather than opened anew; default 15m.", duration)))
+
+	incidentForm = mapping("incident config",
+		need("escalation_policy", single("The ladder.", name)),
+		may("severity", single("Default: the table of severities.", severityOrTemplate)),
+		may("title", single("A template; default the summary.", titleTemplate)),
+		may("scope", single("One incident for each group or for each alert; default group.", words("group", "alert"))),
+		may("auto_resolve", single("Whether it ends with its last firing alert; default true.", boolean)))
+
+	sections = []field{
+		may("users", listOf("People and how to reach them.", userForm)),
+		may("schedules", listOf("Who is on call when.", scheduleForm)),
+		may("escalation_policies", listOf("Whom to page next.", policyForm)),
+		may("paging", pagingForm.described("What holds for every ladder.")),
+		may("severities", &form{doc: "The severity label to ours; default is for any other.", table: single("", severity), keys: text}),
+		may("include", listOf("Files with sections of Midwatch and routes, as patterns relative to this file.", single("", text))),
+	}
+
+	receiverKeys = []field{
+		may("incident_configs", listOf("Makes the receiver open incidents.", incidentForm)),
+	}
+)
+
+// ours says whether a top-level key is taken out before Alertmanager's loader sees the file.
+func ours(key string) bool { return sectionForm(key) != nil || pending[key] != "" }
+
+func sectionForm(key string) *form {
+	for _, s := range sections {
+		if s.key == key {
+			return s.form
+		}
+	}
+	return nil
+}

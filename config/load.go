@@ -1,0 +1,280 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/oncall"
+)
+
+// Options say where a text comes from.
+type Options struct {
+	File string // its name in faults; empty: none is said
+	Dir  string // what relative paths and includes are relative to; empty: the working directory
+}
+
+// LoadFile reads a file and those it includes. Relative paths are taken as Alertmanager takes them: those of
+// templates, http_config and event_recorder from the file's folder, all other _file keys from the working directory.
+func LoadFile(path string) (*Config, Faults) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Faults{{File: path, Message: reason(err), Hint: "name a file that can be read"}}
+	}
+	return Load(text, Options{File: path, Dir: filepath.Dir(path)})
+}
+
+// Load reads a configuration. Either Config is not nil, and the faults are warnings (which it holds too), or Config
+// is nil and the faults say all that is wrong.
+func Load(text []byte, opts Options) (*Config, Faults) {
+	l := &loader{opts: opts, file: opts.File, cfg: newConfig(opts.File)}
+	l.main(text)
+	l.faults = l.faults.sorted(l.cfg.Files)
+	if l.faults.Err() != nil {
+		return nil, l.faults
+	}
+	l.cfg.Warnings = l.faults
+	return l.cfg, l.faults
+}
+
+func newConfig(file string) *Config {
+	return &Config{
+		Users:        map[string]User{},
+		Schedules:    map[string]*oncall.Schedule{},
+		Policies:     map[string]escalation.Policy{},
+		Paging:       escalation.Paging{CatchAllEvery: DefaultCatchAllEvery},
+		ReopenWindow: DefaultReopenWindow,
+		Severities:   DefaultSeverities(),
+		Incidents:    map[string]IncidentConfig{},
+		Files:        []string{file},
+	}
+}
+
+// A loader reads one configuration.
+type loader struct {
+	opts   Options
+	file   string // the one being read, for faults
+	faults Faults
+	cfg    *Config
+	flat   flattener
+
+	sections []section
+	global   *yaml.Node // of the main file, flat; nil where it has none
+	receiver names      // the main file's
+	interval names
+	user     names
+	schedule names
+	policy   names
+	silent   map[string]place // users without contact methods; those who may be paged are faults
+	methods  []pendingMethod
+	calendar map[string]*oncall.Calendar
+}
+
+// A section is one of ours in one of the files.
+type section struct {
+	file  string
+	name  string
+	key   *yaml.Node
+	value *yaml.Node // flat
+}
+
+type place struct {
+	file string
+	at   position
+}
+
+func (l *loader) place(n *yaml.Node) place { return place{l.file, at(n)} }
+
+func (l *loader) fault(n *yaml.Node, message, hint string) {
+	l.faults = append(l.faults, Fault{File: l.file, Line: n.Line, Column: n.Column, Message: message, Hint: hint})
+}
+
+func (l *loader) warn(n *yaml.Node, message, hint string) {
+	l.fault(n, message, hint)
+	l.faults[len(l.faults)-1].Warning = true
+}
+
+// faultOf says an error of a parser.
+func (l *loader) faultOf(n *yaml.Node, where string, err error) {
+	message, hint := splitHint(err)
+	l.fault(n, join(where, message), hint)
+}
+
+// main reads the main file and, through it, everything.
+func (l *loader) main(text []byte) {
+	d, err := readDocument(l.file, text)
+	if err != nil { // perhaps Alertmanager's parser, which is older, reads it
+		l.loadUpstream(text, nil)
+		l.finish(nil)
+		return
+	}
+	if d.more.line > 0 {
+		l.warn(&yaml.Node{Line: d.more.line, Column: d.more.column}, "the file goes on after its first YAML document, and only that one is read",
+			"remove the --- or what follows it")
+	}
+	taken := l.take(d)
+	rest := text
+	if len(taken) > 0 {
+		cut, ok := l.cut(d, taken, text)
+		if !ok {
+			return
+		}
+		rest = cut
+	}
+	l.nameUpstream(d)
+	l.loadUpstream(rest, d)
+	routes := l.include()
+	l.build()
+	l.finish(routes)
+}
+
+// take finds our entries in the main file and flattens them.
+func (l *loader) take(d *document) (taken []entry) {
+	taken = entries(d.root, d.last, ours)
+	for _, e := range taken {
+		l.addSection(e.key(), e.value())
+	}
+	for _, r := range entries(d.root, d.last, func(key string) bool { return key == "receivers" }) {
+		if r.value().Kind != yaml.SequenceNode {
+			continue
+		}
+		_, outer, _ := d.extent(r)
+		for i, item := range r.value().Content {
+			taken = append(taken, entries(item, d.itemEnd(r.value(), i, outer), func(key string) bool {
+				return slices.ContainsFunc(receiverKeys, func(f field) bool { return f.key == key })
+			})...)
+		}
+	}
+	return taken
+}
+
+func (l *loader) addSection(key, value *yaml.Node) {
+	if what := pending[key.Value]; what != "" {
+		l.fault(key, fmt.Sprintf("this version of midwatch does not %s yet", what), "remove the section "+key.Value)
+		return
+	}
+	flat, err := l.flat.flatten(value)
+	if err != nil {
+		l.nodeFault(err)
+		return
+	}
+	for _, s := range l.sections {
+		if s.name == key.Value && s.file == l.file {
+			l.fault(key, fmt.Sprintf("the section %s is there twice", key.Value), fmt.Sprintf("join it with the one in line %d", s.key.Line))
+		}
+	}
+	l.sections = append(l.sections, section{l.file, key.Value, key, flat})
+}
+
+func (l *loader) nodeFault(err error) {
+	var e nodeError
+	if errors.As(err, &e) {
+		l.fault(e.node, e.text, "write it without the alias")
+	}
+}
+
+// cut makes the text that Alertmanager's loader may see.
+func (l *loader) cut(d *document, taken []entry, text []byte) ([]byte, bool) {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		l.fault(taken[0].key(), "a file with sections of Midwatch cannot be in UTF-16", "save it as UTF-8")
+		return nil, false
+	}
+	aliases := cutOff(d.root, taken)
+	for _, a := range aliases {
+		l.fault(a, fmt.Sprintf("anchor %q is defined inside a section of Midwatch, in line %d, and used in Alertmanager's part", a.Value, a.Alias.Line),
+			"define it where it is first used outside, and use the alias inside")
+	}
+	if len(aliases) > 0 {
+		return nil, false
+	}
+	rest, ok := d.rest(taken)
+	if !ok {
+		l.fault(taken[0].key(), fmt.Sprintf("the section %s cannot be told from Alertmanager's part as it is written", taken[0].key().Value),
+			"write it on lines of its own, its key at their start")
+		return nil, false
+	}
+	return []byte(rest), true
+}
+
+// nameUpstream learns the names that our sections may use.
+func (l *loader) nameUpstream(d *document) {
+	if d.root == nil || d.root.Kind != yaml.MappingNode {
+		return
+	}
+	for _, key := range []string{"global", "receivers", "time_intervals", "mute_time_intervals"} {
+		value := lookup(d.root, key)
+		if value == nil {
+			continue
+		}
+		flat, err := l.flat.flatten(value)
+		switch {
+		case err != nil:
+			l.nodeFault(err)
+		case key == "global":
+			l.global = flat
+		case key == "receivers":
+			l.receiver.addAll(l, flat)
+			l.sections = append(l.sections, section{l.file, key, value, flat})
+		default:
+			l.interval.addAll(l, flat)
+		}
+	}
+}
+
+// finish completes the Config, if nothing was wrong.
+func (l *loader) finish(routes []*amconfig.Route) {
+	if l.faults.Err() != nil {
+		return
+	}
+	l.cfg.Upstream.Route.Routes = append(l.cfg.Upstream.Route.Routes, routes...)
+	l.cfg.Original = l.cfg.Upstream.String()
+}
+
+// reason is an error of the file system without the path, which the fault names already.
+func reason(err error) string {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// names are what things of one kind are called, and where.
+type names struct {
+	list []string
+	at   map[string]place
+}
+
+// add notes a name; it tells where the name was before.
+func (n *names) add(name string, p place) (first place, again bool) {
+	if n.at == nil {
+		n.at = map[string]place{}
+	}
+	if first, again = n.at[name]; again {
+		return first, true
+	}
+	n.list = append(n.list, name)
+	n.at[name] = p
+	return p, false
+}
+
+func (n *names) has(name string) bool {
+	_, ok := n.at[name]
+	return ok
+}
+
+// addAll notes the names of a list of mappings that is not ours to check.
+func (n *names) addAll(l *loader, list *yaml.Node) {
+	for _, item := range list.Content {
+		if name := lookup(item, "name"); name != nil && name.Kind == yaml.ScalarNode {
+			n.add(name.Value, l.place(name))
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+	"go.yaml.in/yaml/v3"
+)
+
+// Alertmanager's loader stops at the first thing that is wrong, and seldom says where. So a file that it refused is
+// given to it again in pieces: what it says of a piece is said of the piece's place. Whether the file is good is
+// never decided here, only by the loader and the whole.
+
+// probe finds what is wrong with Alertmanager's part of a file.
+func (l *loader) probe(root *yaml.Node) Faults {
+	var flat flattener
+	root, err := flat.flatten(root)
+	if err != nil || root.Kind != yaml.MappingNode {
+		return nil
+	}
+	p := &prober{l: l}
+	p.top(root)
+	return p.found
+}
+
+type prober struct {
+	l      *loader
+	global *yaml.Node // where it is good
+	found  Faults
+}
+
+func (p *prober) top(root *yaml.Node) {
+	sound := true
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		switch key.Value {
+		case "global":
+			sound = p.try([]string{key.Value}, key, pair{key, value})
+			p.global = value
+		case "templates", "tracing", "event_recorder":
+			p.try([]string{key.Value}, key, pair{key, value})
+		case "inhibit_rules", "time_intervals", "mute_time_intervals":
+			p.items([]string{key.Value}, key, value)
+		case "route":
+			p.route(value, []string{"route"}, true)
+		}
+	}
+	if !sound {
+		p.global = nil
+	}
+	receivers := lookup(root, "receivers")
+	p.receivers(receivers, sound)
+	p.unique(receivers, "notification config name %q is not unique")
+	p.unique(lookup(root, "mute_time_intervals"), "mute time interval %q is not unique")
+	p.unique(lookup(root, "time_intervals"), "time interval %q is not unique")
+	if route := lookup(root, "route"); route != nil {
+		p.l.checkRoute(route, &p.found)
+	}
+}
+
+type pair struct{ key, value *yaml.Node }
+
+func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// stub is enough of a config around a piece.
+const stubName = "midwatch-probe"
+
+// try loads a config that has these keys beside what every config needs; what is wrong is said of the nodes it came
+// from, or else of the node at. path leads to the piece, for hints.
+func (p *prober) try(path []string, at *yaml.Node, pairs ...pair) bool {
+	var e emitter
+	hasRoute, hasReceivers := false, false
+	for _, one := range pairs {
+		hasRoute = hasRoute || one.key.Value == "route"
+		hasReceivers = hasReceivers || one.key.Value == "receivers"
+		e.node(scalarText(one.key)+": ", one.key, one.value, "")
+	}
+	if !hasRoute {
+		e.write("route: {receiver: "+stubName+"}", nil, nil)
+	}
+	if !hasReceivers {
+		e.write("receivers: [{name: "+stubName+"}]", nil, nil)
+	}
+	_, err := loadSafely(e.text(), func(*amconfig.Config) {})
+	if err == nil {
+		return true
+	}
+	for _, c := range splitError(err) {
+		f := Fault{File: p.l.file, Line: at.Line, Column: at.Column, Message: c.text}
+		if n := e.place(c); n != nil && n.Line > 0 {
+			f.Line, f.Column = n.Line, n.Column
+			if key := c.keyOf(); key != "" && strings.Contains(c.text, "not found") {
+				f.Hint = didYouMean(key, upstreamKeys(path))
+			}
+		}
+		p.found = append(p.found, f)
+	}
+	return false
+}
+
+func (p *prober) items(path []string, key, list *yaml.Node) {
+	if list.Kind != yaml.SequenceNode {
+		p.try(path, key, pair{key, list})
+		return
+	}
+	for _, item := range list.Content {
+		p.try(path, item, pair{key, sequence(item)})
+	}
+}
+
+func sequence(items ...*yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.SequenceNode, Content: items}
+}
+
+// without is a mapping without some keys, for which other pairs may stand in.
+func without(n *yaml.Node, drop func(key string) bool, instead ...pair) *yaml.Node {
+	c := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !drop(n.Content[i].Value) {
+			c.Content = append(c.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	for _, one := range instead {
+		c.Content = append(c.Content, one.key, one.value)
+	}
+	return c
+}
+
+// receivers tries each integration on its own, then what is left of the receiver. Without a sound global only what
+// does not depend on it can be said.
+func (p *prober) receivers(list *yaml.Node, sound bool) {
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, r := range list.Content {
+		if r.Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 0; i+1 < len(r.Content); i += 2 {
+			key, configs := r.Content[i], r.Content[i+1]
+			if isIntegration(key.Value) && configs.Kind == yaml.SequenceNode {
+				for _, c := range configs.Content {
+					p.integration(key, c, sound)
+				}
+			}
+		}
+		bare := without(r, func(key string) bool {
+			return isIntegration(key) && lookup(r, key).Kind == yaml.SequenceNode || isReceiverKey(key)
+		})
+		name := lookup(r, "name")
+		if isNull(name) {
+			name = plain(stubName)
+		}
+		p.try([]string{"receivers"}, r, pair{plain("receivers"), sequence(bare)},
+			pair{plain("route"), &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{plain("receiver"), name}}})
+	}
+}
+
+func (p *prober) integration(key, body *yaml.Node, sound bool) {
+	before := len(p.found)
+	if isNull(body) {
+		kind := strings.TrimSuffix(key.Value, "_configs")
+		f := Fault{File: p.l.file, Line: body.Line, Column: body.Column, Message: fmt.Sprintf("missing %s config", kind)}
+		p.found = append(p.found, f)
+		return
+	}
+	receiver := without(&yaml.Node{}, nil, pair{plain("name"), plain(stubName)}, pair{key, sequence(body)})
+	pairs := []pair{{plain("receivers"), sequence(receiver)}}
+	if p.global != nil {
+		pairs = append(pairs, pair{plain("global"), p.global})
+	}
+	p.try([]string{"receivers", key.Value}, body, pairs...)
+	if !sound {
+		p.found = dependent(p.found, before)
+	}
+}
+
+// dependent drops, from the faults after the first ones, those that a missing global may have caused.
+func dependent(found Faults, first int) Faults {
+	kept := found[:first:first]
+	for _, f := range found[first:] {
+		if keyRE.MatchString(f.Message) || strings.HasPrefix(f.Message, "cannot unmarshal") {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func isIntegration(key string) bool {
+	for _, i := range integrations {
+		if key == i+"_configs" {
+			return true
+		}
+	}
+	return false
+}
+
+func isReceiverKey(key string) bool {
+	for _, f := range receiverKeys {
+		if f.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// route tries each route without its children, and without the names that are checked on their own.
+func (p *prober) route(r *yaml.Node, path []string, root bool) {
+	if r.Kind != yaml.MappingNode {
+		return // the loader said so
+	}
+	drop := func(key string) bool {
+		list := lookup(r, key)
+		switch key {
+		case "routes":
+			return list.Kind == yaml.SequenceNode
+		case "receiver":
+			return !isNull(list) && list.Kind == yaml.ScalarNode
+		case "mute_time_intervals", "active_time_intervals":
+			return !root && list.Kind == yaml.SequenceNode
+		}
+		return false
+	}
+	stub := pair{plain("receiver"), plain(stubName)}
+	if root {
+		if isNull(lookup(r, "receiver")) {
+			p.try(path, r, pair{plain("route"), without(r, drop)})
+		} else {
+			p.try(path, r, pair{plain("route"), without(r, drop, stub)})
+		}
+	} else {
+		tree := &yaml.Node{Kind: yaml.MappingNode}
+		tree = without(tree, nil, stub, pair{plain("routes"), sequence(without(r, drop))})
+		p.try(path, r, pair{plain("route"), tree})
+	}
+	if children := lookup(r, "routes"); children != nil && children.Kind == yaml.SequenceNode {
+		for _, c := range children.Content {
+			p.route(c, append(path[:len(path):len(path)], "routes"), false)
+		}
+	}
+}
+
+// unique checks the names of a list.
+func (p *prober) unique(list *yaml.Node, message string) {
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return
+	}
+	seen := map[string]int{}
+	for _, item := range list.Content {
+		name := lookup(item, "name")
+		if isNull(name) || name.Kind != yaml.ScalarNode {
+			continue
+		}
+		if line, again := seen[name.Value]; again {
+			p.found = append(p.found, Fault{File: p.l.file, Line: name.Line, Column: name.Column,
+				Message: fmt.Sprintf(message, name.Value), Hint: fmt.Sprintf("the first is in line %d", line)})
+			continue
+		}
+		seen[name.Value] = name.Line
+	}
+}
+
+// checkRoute looks up the names that a subtree of routes uses. The words are Alertmanager's.
+func (l *loader) checkRoute(r *yaml.Node, found *Faults) {
+	undefined := func(n *yaml.Node, message string, known []string) {
+		*found = append(*found, Fault{File: l.file, Line: n.Line, Column: n.Column,
+			Message: fmt.Sprintf(message, n.Value), Hint: didYouMean(n.Value, known)})
+	}
+	if n := lookup(r, "receiver"); !isNull(n) && n.Kind == yaml.ScalarNode && n.Value != "" && !l.receiver.has(n.Value) {
+		undefined(n, "undefined receiver %q used in route", l.receiver.list)
+	}
+	for _, key := range []string{"active_time_intervals", "mute_time_intervals"} {
+		if list := lookup(r, key); list != nil && list.Kind == yaml.SequenceNode {
+			for _, n := range list.Content {
+				if n.Kind == yaml.ScalarNode && !l.interval.has(n.Value) {
+					undefined(n, "undefined time interval %q used in route", l.interval.list)
+				}
+			}
+		}
+	}
+	if children := lookup(r, "routes"); children != nil && children.Kind == yaml.SequenceNode {
+		for _, c := range children.Content {
+			l.checkRoute(c, found)
+		}
+	}
+}

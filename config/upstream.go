@@ -1,0 +1,303 @@
+package config
+
+import (
+	"errors"
+	"iter"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+	commoncfg "github.com/prometheus/common/config"
+	"go.yaml.in/yaml/v3"
+)
+
+// loadUpstream hands Alertmanager's loader its text. d is nil where our own parser could not read the file.
+func (l *loader) loadUpstream(text []byte, d *document) {
+	cfg, err := loadSafely(string(text), func(c *amconfig.Config) { resolvePaths(l.opts.Dir, c) })
+	if err == nil {
+		l.cfg.Upstream = cfg
+		return
+	}
+	var root *yaml.Node
+	var found Faults
+	if d != nil && d.root != nil {
+		root = d.root
+		found = l.probe(root)
+	}
+	for _, e := range splitError(err) {
+		l.faults = append(l.faults, l.placed(e, root, found))
+	}
+	l.faults = append(l.faults, found...)
+}
+
+// loadSafely is Alertmanager's Load and what its LoadFile does then. Some files make them panic (slack_app_token
+// beside slack_api_url_file), and a reload must not end the daemon.
+func loadSafely(text string, resolve func(*amconfig.Config)) (cfg *amconfig.Config, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			cfg, err = nil, errGaveUp
+		}
+	}()
+	if cfg, err = amconfig.Load(text); err == nil {
+		resolve(cfg)
+	}
+	return cfg, err
+}
+
+var errGaveUp = errors.New("alertmanager's loader cannot take this combination of settings and says not why")
+
+// A loadError is one complaint of Alertmanager's loader.
+type loadError struct {
+	line int    // 0: it did not say
+	text string // without the line
+}
+
+var lineRE = regexp.MustCompile(`^line (\d+): `)
+
+// splitError takes apart what the YAML library puts together.
+func splitError(err error) (out []loadError) {
+	text, many := strings.CutPrefix(err.Error(), "yaml: unmarshal errors:\n")
+	lines := []string{strings.TrimPrefix(text, "yaml: ")}
+	if many {
+		lines = strings.Split(text, "\n  line ")
+		for i := range lines[1:] {
+			lines[i+1] = "line " + lines[i+1]
+		}
+	}
+	for _, line := range lines {
+		e := loadError{text: strings.TrimSpace(line)}
+		if m := lineRE.FindStringSubmatch(e.text); m != nil {
+			e.line, _ = strconv.Atoi(m[1])
+			e.text = e.text[len(m[0]):]
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+var keyRE = regexp.MustCompile(`^(?:field (.+) (?:not found|already set) in type |key "(.*)" already set in map$)`)
+
+// keyOf is the key that a complaint is about, if it is about one.
+func (e loadError) keyOf() string {
+	if m := keyRE.FindStringSubmatch(e.text); m != nil {
+		return m[1] + m[2]
+	}
+	return ""
+}
+
+// placed makes a fault of a complaint: where the loader said, where a probe found the same, or where the thing it
+// quotes is.
+func (l *loader) placed(e loadError, root *yaml.Node, found Faults) Fault {
+	f := Fault{File: l.file, Line: max(e.line, 1), Column: 1, Message: e.text}
+	for _, p := range found {
+		if p.Message == e.text && (e.line == 0 || e.line == p.Line) {
+			return p
+		}
+	}
+	if e.line == 0 {
+		if m := quotedRE.FindStringSubmatch(e.text); m != nil && root != nil {
+			if n := findScalar(root, m[1]); n != nil {
+				f.Line, f.Column = n.Line, n.Column
+			}
+		}
+		return f
+	}
+	key := e.keyOf()
+	spot(root, nil, func(n *yaml.Node, path []string, isKey bool) bool {
+		if n.Line != e.line || key != "" && (!isKey || n.Value != key) || key == "" && isKey {
+			return true
+		}
+		f.Column = n.Column
+		if key != "" && strings.Contains(e.text, "not found") {
+			f.Hint = didYouMean(key, upstreamKeys(path))
+		}
+		return false
+	})
+	return f
+}
+
+var quotedRE = regexp.MustCompile(`"((?:[^"\\]|\\.)+)"`)
+
+func findScalar(root *yaml.Node, value string) (found *yaml.Node) {
+	spot(root, nil, func(n *yaml.Node, _ []string, isKey bool) bool {
+		if !isKey && n.Kind == yaml.ScalarNode && n.Value == value {
+			found = n
+		}
+		return found == nil
+	})
+	return found
+}
+
+// spot visits all nodes in the order of the text until visit says no; path has the keys above a node.
+func spot(n *yaml.Node, path []string, visit func(n *yaml.Node, path []string, isKey bool) bool) bool {
+	if n == nil {
+		return true
+	}
+	if !visit(n, path, false) {
+		return false
+	}
+	for i, c := range n.Content {
+		switch {
+		case n.Kind != yaml.MappingNode:
+			if !spot(c, path, visit) {
+				return false
+			}
+		case i%2 == 0:
+			if !visit(c, path, true) {
+				return false
+			}
+		default:
+			if !spot(c, append(path[:len(path):len(path)], n.Content[i-1].Value), visit) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// upstreamKeys are the keys that Alertmanager's config knows below some keys, and ours there.
+func upstreamKeys(path []string) (keys []string) {
+	t := reflect.TypeFor[amconfig.Config]()
+	for _, key := range path {
+		if t = structOf(t); t == nil {
+			return nil
+		}
+		f, ok := yamlField(t, key)
+		if !ok {
+			return nil
+		}
+		t = f.Type
+	}
+	if t = structOf(t); t == nil {
+		return nil
+	}
+	keys = yamlKeys(t)
+	switch {
+	case len(path) == 0:
+		for _, s := range sections {
+			keys = append(keys, s.key)
+		}
+	case len(path) == 1 && path[0] == "receivers":
+		for _, r := range receiverKeys {
+			keys = append(keys, r.key)
+		}
+	}
+	return keys
+}
+
+func structOf(t reflect.Type) reflect.Type {
+	for t != nil {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			t = t.Elem()
+		case reflect.Struct:
+			return t
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// yamlKeys are a struct's keys, those of structs written inline included.
+func yamlKeys(t reflect.Type) (keys []string) {
+	for f := range t.Fields() {
+		tag, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch inner := structOf(f.Type); {
+		case strings.Contains(rest, "inline") && inner != nil:
+			keys = append(keys, yamlKeys(inner)...)
+		case tag != "" && tag != "-":
+			keys = append(keys, tag)
+		}
+	}
+	return keys
+}
+
+func yamlField(t reflect.Type, key string) (reflect.StructField, bool) {
+	for f := range t.Fields() {
+		tag, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if tag == key {
+			return f, true
+		}
+		if inner := structOf(f.Type); strings.Contains(rest, "inline") && inner != nil {
+			if g, ok := yamlField(inner, key); ok {
+				return g, true
+			}
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+// resolvePaths is what Alertmanager's LoadFile does after Load, to the letter: incidentio and the _file keys of
+// receivers are left as they are, and an HTTP config that several receivers share is moved as many times.
+func resolvePaths(dir string, cfg *amconfig.Config) {
+	move := func(path string) string {
+		if path != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		return path
+	}
+	for i := range cfg.Templates {
+		cfg.Templates[i] = move(cfg.Templates[i])
+	}
+	for _, h := range httpConfigs(cfg) {
+		h.SetDirectory(dir)
+	}
+	for i := range cfg.EventRecorder.FileOutputs {
+		cfg.EventRecorder.FileOutputs[i].Path = move(cfg.EventRecorder.FileOutputs[i].Path)
+	}
+	for _, out := range cfg.EventRecorder.WebhookOutputs {
+		if out.HTTPConfig != nil {
+			out.HTTPConfig.SetDirectory(dir)
+		}
+	}
+	for _, out := range cfg.EventRecorder.KafkaOutputs {
+		if out.TLSConfig != nil {
+			out.TLSConfig.SetDirectory(dir)
+		}
+	}
+}
+
+// resolveOnce moves the paths of HTTP configs, each once, however many receivers share it.
+func resolveOnce(dir string, cfg *amconfig.Config) {
+	done := map[*commoncfg.HTTPClientConfig]bool{}
+	for _, h := range httpConfigs(cfg) {
+		if !done[h] {
+			h.SetDirectory(dir)
+		}
+		done[h] = true
+	}
+}
+
+// httpConfigs are the HTTP configs in which Alertmanager resolves paths.
+func httpConfigs(cfg *amconfig.Config) []*commoncfg.HTTPClientConfig {
+	out := []*commoncfg.HTTPClientConfig{cfg.Global.HTTPConfig}
+	for _, r := range cfg.Receivers {
+		for name, list := range integrationLists(&r) {
+			if name == "incidentio" {
+				continue // forgotten upstream
+			}
+			for i := range list.Len() {
+				if h := list.Index(i).Elem().FieldByName("HTTPConfig"); h.IsValid() {
+					out = append(out, h.Interface().(*commoncfg.HTTPClientConfig))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// integrationLists are the lists of a receiver's integrations, by their name in a contact method.
+func integrationLists(r *amconfig.Receiver) iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		for f, v := range reflect.ValueOf(r).Elem().Fields() {
+			tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if name, ok := strings.CutSuffix(tag, "_configs"); ok && !yield(name, v) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/oncall"
+)
+
+// A pendingMethod waits for Alertmanager's loader.
+type pendingMethod struct {
+	file        string
+	user        string
+	index       int // in the user's Methods
+	integration string
+	where       string
+	body        *yaml.Node
+	shorthand   bool // made of `email:`
+}
+
+// users reads the section (SPEC §3).
+func (l *loader) users() {
+	l.silent = map[string]place{}
+	l.each("users", func(o object) {
+		name := o.get("name")
+		if name == nil || name.Kind != yaml.ScalarNode {
+			return
+		}
+		if name.Value == oncall.Nobody {
+			o.fault(name, "nobody is not a user: in a rotation it means an intended gap", "choose another name")
+			return
+		}
+		if first, again := l.user.add(name.Value, l.place(name)); again {
+			o.fault(name, "a second user of this name", firstAt(first))
+			return
+		}
+		l.cfg.UserOrder = append(l.cfg.UserOrder, name.Value)
+		u := User{Name: name.Value, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
+		given := l.readMethods(o, &u)
+		if len(given) == 0 {
+			l.silent[u.Name] = l.place(name)
+		}
+		rules := o.sub("notification_rules")
+		u.High = readRules(rules, "high", given)
+		u.Low = readRules(rules, "low", given)
+		l.cfg.Users[u.Name] = u
+	})
+	l.loadMethods()
+}
+
+func firstAt(p place) string {
+	return fmt.Sprintf("the first is at %s:%d:%d; rename or remove one", p.file, p.at.line, p.at.column)
+}
+
+// readMethods collects a user's contact methods in the order of the file, and the names of all that were given,
+// those with faults included.
+func (l *loader) readMethods(o object, u *User) (given []string) {
+	type found struct {
+		at     position
+		name   string
+		method pendingMethod
+	}
+	var all []found
+	table := o.sub("contact_methods")
+	if table.node != nil && table.node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(table.node.Content); i += 2 {
+			key, value := table.node.Content[i], table.node.Content[i+1]
+			where := join(o.where, methodForm.label(key.Value))
+			m := pendingMethod{file: l.file, user: u.Name, where: where}
+			if value.Kind == yaml.MappingNode && len(value.Content) == 2 {
+				m.integration, m.body = value.Content[0].Value, value.Content[1]
+			}
+			all = append(all, found{at(key), key.Value, m})
+		}
+	}
+	if email := keyNode(o.node, "email"); email != nil && u.Email != "" && lookup(table.node, "email") == nil {
+		to := o.get("email")
+		body := &yaml.Node{Kind: yaml.MappingNode, Line: to.Line, Column: to.Column,
+			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "to", Line: to.Line, Column: to.Column}, to}}
+		m := pendingMethod{file: l.file, user: u.Name, where: join(o.where, "email"), integration: "email", body: body, shorthand: true}
+		all = append(all, found{at(email), "email", m})
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].at.before(all[j].at) })
+	for _, one := range all {
+		if slices.Contains(given, one.name) {
+			continue
+		}
+		given = append(given, one.name)
+		if one.method.body == nil && one.method.integration == "" {
+			continue
+		}
+		one.method.index = len(u.Methods)
+		u.Methods = append(u.Methods, Method{Name: one.name, Integration: one.method.integration, Set: keysSet(one.method.body)})
+		l.methods = append(l.methods, one.method)
+	}
+	return given
+}
+
+// keysSet are the keys of a contact method's body, nested mappings' with dots.
+func keysSet(body *yaml.Node) map[string]bool {
+	set := map[string]bool{}
+	var walk func(n *yaml.Node, prefix string)
+	walk = func(n *yaml.Node, prefix string) {
+		if n == nil || n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			set[prefix+n.Content[i].Value] = true
+			walk(n.Content[i+1], prefix+n.Content[i].Value+".")
+		}
+	}
+	walk(body, "")
+	return set
+}
+
+// readRules reads one list of rules; absent, it is every method at once.
+func readRules(o object, key string, methods []string) []escalation.Rule {
+	if o.node == nil || lookup(o.node, key) == nil {
+		if len(methods) == 0 {
+			return nil
+		}
+		return []escalation.Rule{{Via: methods}}
+	}
+	items := o.items(key)
+	if len(items) == 0 && o.ok {
+		o.fault(o.here(key), key+" has no rules, so that nobody would be woken", "add one such as {via: [email]}, or remove the key for every contact method at once")
+	}
+	known := &names{list: methods, at: map[string]place{}}
+	for _, m := range methods {
+		known.at[m] = place{}
+	}
+	var rules []escalation.Rule
+	for _, item := range items {
+		r := escalation.Rule{After: item.duration("after", 0)}
+		for _, via := range item.texts("via") {
+			if !item.refer(via, "contact method", known) {
+				continue
+			}
+			if slices.Contains(r.Via, via.Value) {
+				item.fault(via, fmt.Sprintf("names contact method %q twice", via.Value), "remove one")
+				continue
+			}
+			r.Via = append(r.Via, via.Value)
+		}
+		if item.ok && len(item.texts("via")) == 0 {
+			item.fault(item.here("via"), "via is empty", "name a contact method, or remove the rule")
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// paged notes that somebody may be paged: without a contact method that is an error (SPEC §3).
+func (l *loader) paged(user, where string) {
+	p, silent := l.silent[user]
+	if !silent {
+		return
+	}
+	delete(l.silent, user) // said once
+	l.faults = append(l.faults, Fault{File: p.file, Line: p.at.line, Column: p.at.column,
+		Message: fmt.Sprintf("user %q has no contact method, but %s pages them", user, where),
+		Hint:    "add email or contact_methods, or take the user out there"})
+}
+
+// loadMethods has Alertmanager's loader read all contact methods at once, and if it refuses, one by one.
+func (l *loader) loadMethods() {
+	var e emitter
+	var loaded []pendingMethod
+	sound := l.startMethods(&e)
+	for _, m := range l.methods {
+		if l.ownMethod(m) {
+			loaded = append(loaded, m)
+		}
+	}
+	if len(loaded) == 0 {
+		return
+	}
+	if sound {
+		for _, m := range loaded {
+			m.emit(&e)
+		}
+		e.write("]", nil, nil)
+		if cfg, err := loadSafely(e.text(), func(c *amconfig.Config) { resolveOnce(l.opts.Dir, c) }); err == nil {
+			for i, m := range loaded {
+				l.cfg.Users[m.user].Methods[m.index].Receiver = cfg.Receivers[i+1]
+			}
+			return
+		}
+	}
+	for _, m := range loaded {
+		l.refused(m, sound)
+	}
+}
+
+const methodRoute = "route: {receiver: " + stubName + "}"
+
+// startMethods writes the head of a config of contact methods, and says whether the file's global can be used.
+func (l *loader) startMethods(e *emitter) (sound bool) {
+	if l.global != nil {
+		p := &prober{l: l}
+		if sound = p.try([]string{"global"}, l.global, pair{plain("global"), l.global}); sound {
+			e.node("global: ", nil, l.global, "")
+		}
+	} else {
+		sound = true
+	}
+	e.write(methodRoute, nil, nil)
+	e.write("receivers: [{name: "+stubName+"},", nil, nil)
+	return sound
+}
+
+// emit writes the receiver of a method. A slash cannot be in a user's name, so these names are unique.
+func (m pendingMethod) emit(e *emitter) {
+	e.write(fmt.Sprintf(" {name: %q,", "midwatch/"+m.user+"/"+fmt.Sprint(m.index)), nil, nil)
+	e.node(" "+m.integration+"_configs: [", nil, m.body, "]},")
+}
+
+// ownMethod answers for what is not Alertmanager's; it says whether the method is left for its loader.
+func (l *loader) ownMethod(m pendingMethod) bool {
+	switch {
+	case m.integration == IntegrationLog || m.integration == IntegrationOutbox:
+		return false
+	case slices.Contains(integrations, m.integration):
+		return true
+	}
+	return false
+}
+
+// refused says what the loader has against one method.
+func (l *loader) refused(m pendingMethod, sound bool) {
+	l.file = m.file
+	defer func() { l.file = l.opts.File }()
+	var e emitter
+	l.startMethods(&e)
+	m.emit(&e)
+	e.write("]", nil, nil)
+	_, err := loadSafely(e.text(), func(*amconfig.Config) {})
+	if err == nil {
+		return
+	}
+	var found Faults
+	for _, c := range splitError(err) {
+		f := Fault{File: l.file, Line: m.body.Line, Column: m.body.Column, Message: join(m.where, c.text), Hint: m.hint(c)}
+		if n := e.place(c); n != nil && n.Line > 0 {
+			f.Line, f.Column = n.Line, n.Column
+		}
+		if sound || keyRE.MatchString(c.text) || strings.HasPrefix(c.text, "cannot unmarshal") {
+			found = append(found, f)
+		}
+	}
+	l.faults = append(l.faults, found...)
+}
+
+func (m pendingMethod) hint(c loadError) string {
+	key := c.keyOf()
+	switch {
+	case key != "" && strings.Contains(c.text, "not found"):
+		return didYouMean(key, upstreamKeys([]string{"receivers", m.integration + "_configs"}))
+	case strings.HasPrefix(c.text, "no global SMTP") && m.shorthand:
+		return "email is a contact method: set smtp_smarthost and smtp_from in global, or remove it"
+	case strings.HasPrefix(c.text, "no global"):
+		return "set it in the contact method or in global"
+	}
+	return ""
+}

@@ -1,0 +1,274 @@
+// Package engine runs the loop that steps everything that waits, and lets nothing out before it is on disk.
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/store"
+)
+
+// A Core is the engine without a clock, a disk or a network: Turn takes what arrived and the time, and returns what
+// must be committed, answered and sent, in that order. The same turns give the same results, so the daemon, the
+// scenario runner and the simulator drive one and the same thing. A Core is not safe for concurrent use, but for what
+// its Router says.
+type Core struct {
+	cfg    *Config
+	router *router.Router
+	rand   *rand.Rand
+
+	live       map[int]*live             // open incidents, and closed ones that may come back
+	identities map[incident.Identity]int // the last incident of each identity among live
+	membership map[uint64][]int          // fingerprint → live incidents it belongs to
+	deliveries map[string]*Delivery
+	families   map[string]*family
+	turns      map[string]int // round robin pointers, by policy/step
+	overrides  map[string][]oncall.Override
+	schedules  map[string]*oncall.Schedule // the file's, with the overrides made at run time
+
+	agenda  *agenda
+	journal journal
+	last    int    // number of the newest incident
+	seq     uint64 // of the newest event
+	records uint64 // of the newest line of the delivery log or chunk of members
+
+	clock  clock
+	now    time.Time
+	acting Action // the one being taken; zero between them
+
+	units  []unit // of the turn under way
+	sends  []Send
+	events []incident.Event
+	gone   []string // deliveries that must not go out any more
+}
+
+// live is an incident with all that waits on its behalf.
+type live struct {
+	incident incident.Incident
+	ladder   escalation.Page
+	members  map[uint64]bool   // every alert that ever belonged to it
+	firing   map[uint64]bool   // those that fire now
+	sends    map[string]bool   // its deliveries without an outcome
+	told     map[string]Notice // user/method → what reached them, for the all-clear
+	dirty    bool
+	joined   []uint64 // members new in this turn
+}
+
+// A Notice is a page that reached somebody.
+type Notice struct {
+	User string `json:"user"`
+	Via  string `json:"via"`
+}
+
+// A family is the deliveries that stand for one send of the ladder: a receiver's integrations.
+type family struct {
+	pending int
+	reached bool
+	why     string
+}
+
+// A Send is a delivery to be attempted now, with what its message is made from.
+type Send struct {
+	Delivery Delivery
+	Incident incident.Incident // zero for a group's notification
+	Alerts   []*router.Alert   // firing ones first; at most maxAlertsInMessage for a page
+	Resolved map[uint64]bool   // which of Alerts are over, by fingerprint
+	Also     []string          // who else was paged so far
+	NextAt   time.Time         // when the ladder goes on
+	NextWho  []string
+}
+
+// Turn is what one call of Core.Turn led to.
+type Turn struct {
+	Batches []store.Batch    // to be committed first, in order
+	Answers []Answer         // to be given then, one for each input
+	Sends   []Send           // to be let out last, in order
+	Cancels []string         // keys of deliveries that must not be attempted any more
+	Events  []incident.Event // what happened, as it was recorded
+}
+
+// Limits of one turn, so that no storm of due things keeps people's answers waiting.
+const (
+	maxDuePerTurn      = 256
+	maxAlertsInMessage = 50
+)
+
+// New returns a Core that knows nothing yet. seed makes its jitter.
+func New(cfg *Config, seed uint64) *Core {
+	c := &Core{
+		rand:       rand.New(rand.NewPCG(seed, 0x6d6964)), //nolint:gosec // jitter, not a secret
+		live:       map[int]*live{},
+		identities: map[incident.Identity]int{},
+		membership: map[uint64][]int{},
+		deliveries: map[string]*Delivery{},
+		families:   map[string]*family{},
+		turns:      map[string]int{},
+		overrides:  map[string][]oncall.Override{},
+		agenda:     newAgenda(),
+	}
+	c.router = router.New(cfg.Routing)
+	c.use(cfg)
+	return c
+}
+
+// Router is the alert side, for ingest's fast path and for reading.
+func (c *Core) Router() *router.Router { return c.router }
+
+// Due is when the next turn is wanted though nothing arrives; zero: never.
+func (c *Core) Due() time.Time {
+	due := c.router.Due()
+	if _, at, ok := c.agenda.first(); ok && (due.IsZero() || at.Before(due)) {
+		due = at
+	}
+	return due
+}
+
+// Turn takes in the inputs, wakes what is due, and says what follows.
+func (c *Core) Turn(at Instant, inputs []Input) Turn {
+	c.begin(at)
+	answers := make([]Answer, 0, len(inputs))
+	for _, in := range inputs {
+		c.unit()
+		answers = append(answers, c.take(in))
+		c.settle()
+	}
+	c.wake()
+	return c.finish(answers)
+}
+
+func (c *Core) begin(at Instant) {
+	c.units, c.sends, c.events, c.gone = nil, nil, nil, nil
+	moved := c.clock.advance(at)
+	c.now = at.Wall
+	if moved != 0 {
+		c.shift(moved)
+	}
+}
+
+func (c *Core) take(in Input) Answer {
+	switch in := in.(type) {
+	case Alerts:
+		c.receive(in.Alerts)
+		return Answer{}
+	case Action:
+		return c.act(in)
+	case Result:
+		c.result(in)
+		return Answer{}
+	case Reload:
+		c.reload(in.Config)
+		return Answer{}
+	case Override:
+		return c.override(in)
+	default:
+		panic(fmt.Sprintf("the engine knows no input %T", in))
+	}
+}
+
+// wake steps what is due now, in the order of the due times. What falls due at this same instant because of it is
+// woken too; the rest of a storm waits for the next turn, which is due at once.
+func (c *Core) wake() {
+	for range maxDuePerTurn {
+		name, at, ok := c.agenda.first()
+		routing := c.router.Due()
+		switch {
+		case !routing.IsZero() && !routing.After(c.now) && (!ok || !at.Before(routing)):
+			c.unit()
+			c.routed(c.router.Elapsed(c.now))
+		case ok && !at.After(c.now):
+			c.unit()
+			c.elapsed(name)
+		default:
+			return
+		}
+		c.settle()
+	}
+}
+
+func (c *Core) elapsed(name string) {
+	kind, rest, _ := strings.Cut(name, "/")
+	switch kind {
+	case "ladder":
+		n, _ := strconv.Atoi(rest)
+		l := c.live[n]
+		if l == nil {
+			c.agenda.set(name, time.Time{})
+			return
+		}
+		c.climb(l, escalation.Elapsed{})
+	case "delivery":
+		d := c.deliveries[rest]
+		if d == nil {
+			c.agenda.set(name, time.Time{})
+			return
+		}
+		d.Next = time.Time{}
+		c.agenda.set(name, time.Time{})
+		c.letOut(d)
+	case "fold":
+		c.foldOn()
+	case "forget":
+		n, _ := strconv.Atoi(rest)
+		c.agenda.set(name, time.Time{})
+		if l := c.live[n]; l != nil && len(l.sends) > 0 {
+			c.agenda.set(name, c.now.Add(time.Minute)) // the all-clear is still on its way
+			return
+		}
+		c.forget(n)
+	}
+}
+
+func (c *Core) unit() { c.units = append(c.units, unit{}) }
+
+func (c *Core) put(key string, value []byte) {
+	if len(c.units) == 0 {
+		c.unit()
+	}
+	c.units[len(c.units)-1].put(key, value)
+}
+
+func (c *Core) finish(answers []Answer) Turn {
+	t := Turn{Batches: batches(append(c.writeJournal(), c.units...)), Answers: answers, Cancels: c.gone, Events: c.events}
+	for _, s := range c.sends {
+		// What ended within the turn never leaves: it opened and resolved before its first page.
+		if d := c.deliveries[s.Delivery.Key]; d != nil && !d.Withdrawn {
+			d.out = true
+			t.Sends = append(t.Sends, s)
+		}
+	}
+	c.units, c.sends, c.events, c.gone = nil, nil, nil, nil
+	return t
+}
+
+// happened gives the event its place in the history.
+func (c *Core) happened(e incident.Event) {
+	c.seq++
+	e.Seq = c.seq
+	if e.At.IsZero() {
+		e.At = c.now
+	}
+	n := 0
+	if e.Incident != "" {
+		n, _ = incident.ParseID(e.Incident)
+	}
+	c.put(eventKey(e.Seq, n), encode("event", e))
+	c.events = append(c.events, e)
+}
+
+// OpenIncidents is how many incidents are open.
+func (c *Core) OpenIncidents() int {
+	n := 0
+	for _, l := range c.live {
+		if l.incident.Open() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,384 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/store"
+)
+
+// A Sender attempts deliveries, each target's in order. Send returns at once and calls done once, later, from another
+// goroutine. Cancel takes back what has not left, and reports whether it did; done is not called then.
+type Sender interface {
+	Send(s Send, done func(Verdict))
+	Cancel(key string) bool
+}
+
+// Options are what an Engine is made of.
+type Options struct {
+	Store      store.Store
+	Config     *Config
+	Sender     Sender
+	Seed       uint64         // of the jitter
+	Now        func() Instant // reads the clocks; nil: the machine's
+	Log        *zap.Logger    // nil: silent
+	Registerer prometheus.Registerer
+}
+
+// Limits of the loop.
+const (
+	queueLength   = 4096 // inputs waiting; past that ErrBusy
+	inputsPerTurn = 512
+	// The loop looks at the clock at least so often: timers stand still while a machine sleeps, the agenda does not
+	// (SPEC §5.12).
+	longestNap   = 500 * time.Millisecond
+	retryBacklog = time.Second // how often a full store is tried again
+)
+
+var (
+	// ErrBusy says that the queue before the engine is full: nothing was accepted, try again.
+	ErrBusy = errors.New("midwatch is overloaded and accepted nothing; try again in a few seconds")
+	// ErrStopped says that the engine is shutting down.
+	ErrStopped = errors.New("midwatch is shutting down")
+	// ErrUnsaved says that what was asked for is done, but only in memory: the disk is full or read-only.
+	ErrUnsaved = errors.New("done in memory only: the disk takes no writes, and a restart would forget this")
+)
+
+// An Engine gives a Core the time, the store and the network.
+type Engine struct {
+	core  *Core
+	store store.Store
+	lease store.Lease
+	send  Sender
+	now   func() Instant
+	log   *zap.Logger
+	stats *metrics
+
+	queue   chan request
+	stopped chan struct{} // closed when the loop ended
+	ready   atomic.Bool
+
+	mu      sync.RWMutex // held while a turn is stepped and committed: what is read is on disk
+	history map[int][]uint64
+
+	unsaved backlog
+	full    atomic.Pointer[string] // why nothing is being written; nil: all is well
+	retryAt time.Time
+}
+
+type request struct {
+	in     Input
+	answer chan Answer // nil: nobody waits
+}
+
+// Start takes the lead, reads the store and returns an engine ready to Run. It blocks until this process may write.
+func Start(ctx context.Context, o Options) (*Engine, error) {
+	if o.Now == nil {
+		o.Now = Clock()
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	lease, err := o.Store.Lead(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the right to write: %w", err)
+	}
+	e := &Engine{
+		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
+		queue: make(chan request, queueLength), stopped: make(chan struct{}),
+	}
+	history, problems, err := e.core.Restore(ctx, o.Store, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range problems {
+		e.log.Error("a stored record cannot be read and was left out", zap.String("problem", p))
+	}
+	e.history = history
+	e.stats = newMetrics(e, o.Registerer)
+	return e, nil
+}
+
+// Run turns the loop until ctx is done, the lead is lost or the store breaks. What was accepted before ctx was done is
+// still taken in.
+func (e *Engine) Run(ctx context.Context) error {
+	defer close(e.stopped)
+	nap := time.NewTimer(0)
+	defer nap.Stop()
+	for {
+		var requests []request
+		select {
+		case <-ctx.Done():
+			return e.drain()
+		case <-e.lease.Done():
+			return errors.New("another midwatch took the lead; this one stops so that nobody is paged twice")
+		case r := <-e.queue:
+			requests = e.take(r)
+		case <-nap.C:
+		}
+		if err := e.turn(requests); err != nil {
+			return err
+		}
+		nap.Reset(e.nap())
+	}
+}
+
+// drain answers what is queued, at the end.
+func (e *Engine) drain() error {
+	e.ready.Store(false)
+	for {
+		select {
+		case r := <-e.queue:
+			if err := e.turn(e.take(r)); err != nil {
+				return err
+			}
+		default:
+			return e.flush()
+		}
+	}
+}
+
+func (e *Engine) take(first request) []request {
+	requests := []request{first}
+	for len(requests) < inputsPerTurn {
+		select {
+		case r := <-e.queue:
+			requests = append(requests, r)
+		default:
+			return requests
+		}
+	}
+	return requests
+}
+
+func (e *Engine) nap() time.Duration {
+	due := e.core.Due()
+	if due.IsZero() {
+		return longestNap
+	}
+	return min(max(due.Sub(e.now().Wall), 0), longestNap)
+}
+
+// turn is the order of everything: step, commit, answer, send.
+func (e *Engine) turn(requests []request) error {
+	inputs := make([]Input, len(requests))
+	for i, r := range requests {
+		inputs[i] = r.in
+	}
+	at := e.now()
+	due := e.core.Due()
+
+	e.mu.Lock()
+	t := e.core.Turn(at, inputs)
+	err := e.commit(t.Batches)
+	if err == nil || errors.Is(err, ErrUnsaved) {
+		e.record(t.Events)
+	}
+	e.mu.Unlock()
+	if !due.IsZero() && !due.After(at.Wall) {
+		e.stats.lag.Observe(at.Wall.Sub(due).Seconds())
+	}
+	if err != nil && !errors.Is(err, ErrUnsaved) {
+		return err
+	}
+
+	for i, r := range requests {
+		if r.answer == nil {
+			continue
+		}
+		a := t.Answers[i]
+		if a.Err == nil && err != nil {
+			a.Err = err
+		}
+		r.answer <- a
+	}
+	for _, key := range t.Cancels {
+		if e.send.Cancel(key) {
+			e.later(Result{Key: key, Verdict: Verdict{Outcome: NotSent}})
+		}
+	}
+	for _, s := range t.Sends {
+		key := s.Delivery.Key
+		e.send.Send(s, func(v Verdict) {
+			e.stats.delivered(s.Delivery, v)
+			e.later(Result{Key: key, Verdict: v})
+		})
+	}
+	e.say(t.Events)
+	e.ready.Store(true)
+	return nil
+}
+
+// later hands the loop an input that nobody waits for, from any goroutine, also the loop's own.
+func (e *Engine) later(in Input) {
+	select {
+	case e.queue <- request{in: in}:
+	default:
+		go func() { // the queue is full: wait outside, the loop must not
+			select {
+			case e.queue <- request{in: in}:
+			case <-e.stopped:
+			}
+		}()
+	}
+}
+
+// commit writes the batches. A full store does not stop the paging: what could not be written is kept, and tried again
+// every second; a broken one ends the process, since nobody knows what it holds (DESIGN §5).
+func (e *Engine) commit(bs []store.Batch) error {
+	if !e.unsaved.empty() {
+		for _, b := range bs {
+			e.unsaved.add(b)
+		}
+		if now := e.now().Wall; now.Before(e.retryAt) {
+			return ErrUnsaved
+		}
+		return e.flush()
+	}
+	for i, b := range bs {
+		err := e.write(b)
+		if errors.Is(err, store.ErrFull) {
+			for _, rest := range bs[i:] {
+				e.unsaved.add(rest)
+			}
+			return e.hold(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush tries to write what a full store did not take.
+func (e *Engine) flush() error {
+	if e.unsaved.empty() {
+		return nil
+	}
+	for _, b := range e.unsaved.batches() {
+		if err := e.write(b); errors.Is(err, store.ErrFull) {
+			return e.hold(err)
+		} else if err != nil {
+			return err
+		}
+	}
+	e.unsaved = backlog{}
+	e.full.Store(nil)
+	e.log.Info("the disk takes writes again; everything held in memory is on it now")
+	return nil
+}
+
+func (e *Engine) hold(err error) error {
+	e.retryAt = e.now().Wall.Add(retryBacklog)
+	why := err.Error()
+	if e.full.Swap(&why) == nil {
+		e.log.Error("the disk takes no writes; paging goes on from memory, and a restart now would forget what happens meanwhile; make room", zap.Error(err))
+	}
+	return ErrUnsaved
+}
+
+func (e *Engine) write(b store.Batch) error {
+	start := time.Now()
+	err := e.store.Commit(context.Background(), e.lease.Fence(b))
+	e.stats.commits.Observe(time.Since(start).Seconds())
+	if err != nil && !errors.Is(err, store.ErrFull) {
+		return fmt.Errorf("the store: %w", err)
+	}
+	return err
+}
+
+// Do hands the engine an input and waits for the answer, which comes when what follows from it is on disk. An Error in
+// the answer is the caller's to mend; ErrBusy, ErrStopped and ctx's error mean that nothing was done; ErrUnsaved means
+// that it was done in memory.
+func (e *Engine) Do(ctx context.Context, in Input) Answer {
+	r := request{in: in, answer: make(chan Answer, 1)}
+	select {
+	case <-e.stopped:
+		return Answer{Err: ErrStopped}
+	default:
+	}
+	select {
+	case e.queue <- r:
+	default:
+		return Answer{Err: ErrBusy}
+	}
+	select {
+	case a := <-r.answer:
+		return a
+	case <-e.stopped:
+		select {
+		case a := <-r.answer:
+			return a
+		default:
+			return Answer{Err: ErrStopped}
+		}
+	case <-ctx.Done():
+		return Answer{Err: ctx.Err()}
+	}
+}
+
+// Receive takes in alerts as they were posted: repeats only move their end in the table and cost nothing more; the
+// others come back from here on disk.
+func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
+	now := e.now().Wall
+	rest := alerts[:0:0]
+	for _, a := range alerts {
+		if !e.core.router.Table().Touch(a, now) {
+			rest = append(rest, a)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return e.Do(ctx, Alerts{Alerts: rest}).Err
+}
+
+// Ready reports whether the first turn is over: state is loaded, and what was overdue is on its way.
+func (e *Engine) Ready() bool { return e.ready.Load() }
+
+// Trouble says why nothing is being written to the store; empty: all is well.
+func (e *Engine) Trouble() string {
+	if why := e.full.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
+// say logs what happened.
+func (e *Engine) say(events []incident.Event) {
+	for _, ev := range events {
+		e.stats.happened(ev)
+		fields := []zap.Field{zap.String("event", ev.Kind)}
+		for _, f := range []struct{ name, value string }{
+			{"incident", ev.Incident},
+			{"user", ev.User},
+			{"receiver", ev.Receiver},
+			{"via", ev.Via},
+			{"by", ev.By},
+			{"severity", ev.Severity},
+			{"reason", ev.Reason},
+			{"text", ev.Text},
+		} {
+			if f.value != "" {
+				fields = append(fields, zap.String(f.name, f.value))
+			}
+		}
+		if ev.Kind == incident.PageFailed {
+			e.log.Warn("incident", fields...)
+		} else {
+			e.log.Info("incident", fields...)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+)
+
+// An Input is something that reaches the engine from outside.
+type Input interface{ input() }
+
+type (
+	// Alerts are those that the table did not swallow as mere repeats.
+	Alerts struct{ Alerts []*router.Alert }
+
+	// An Action is what a person does to an incident.
+	Action struct {
+		Verb     Verb
+		Incident string // "INC-1"; empty: the only open one
+		By       string // who; empty is refused
+		Via      string // how: "api", "link", "cli", …
+		Text     string // of a note, or why
+		For      time.Duration
+		User     string             // whom to add
+		To       *escalation.Target // whom to reassign to; nil: to Policy
+		Policy   string
+	}
+
+	// A Result is what became of an attempt to deliver.
+	Result struct {
+		Key     string
+		Verdict Verdict
+	}
+
+	// A Reload brings a new configuration.
+	Reload struct{ Config *Config }
+
+	// An Override changes who is on call, from now on or later, in one schedule.
+	Override struct {
+		Schedule string
+		Override oncall.Override
+		By       string
+	}
+)
+
+func (Alerts) input()   {}
+func (Action) input()   {}
+func (Result) input()   {}
+func (Reload) input()   {}
+func (Override) input() {}
+
+// Verb is what a person can do to an incident.
+type Verb string
+
+const (
+	Acknowledge   Verb = "acknowledge"
+	Unacknowledge Verb = "unacknowledge" // undo
+	Resolve       Verb = "resolve"
+	Escalate      Verb = "escalate"
+	Reassign      Verb = "reassign"
+	Snooze        Verb = "snooze"
+	AddNote       Verb = "note"
+	AddResponder  Verb = "responders"
+	StopMine      Verb = "stop" // an added responder stops their own paging
+)
+
+// An Answer is what an input's sender is told once it is on disk.
+type Answer struct {
+	Incident incident.Incident // after the action; zero where none was meant
+	Err      error             // an Error for what the sender did wrong
+}
+
+// An Error is the sender's to mend.
+type Error struct {
+	Code    string // "not_found", "invalid", "conflict"
+	Field   string // which part of the input
+	Message string // a sentence that says what to do next
+}
+
+func (e *Error) Error() string { return e.Message }

@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/router"
+)
+
+// page makes a delivery of what the ladder sends: one for a person's method, one for each integration of a receiver.
+func (c *Core) page(l *live, s escalation.Send) {
+	d := Delivery{
+		Key: s.Key, Event: string(s.Event), Incident: l.incident.Number, User: s.User, Via: s.Via,
+		Policy: s.Policy, Step: s.Step, Cycle: s.Cycle, Reason: s.Reason,
+		Created: c.now, GiveUp: c.now.Add(pageRetryFor),
+	}
+	if s.Receiver == "" {
+		c.intend(d)
+		return
+	}
+	integrations := c.cfg.Routing.Receivers[s.Receiver]
+	if len(integrations) == 0 {
+		c.climb(l, escalation.Outcome{Key: s.Key, Reason: fmt.Sprintf("receiver %s has nothing to send with", s.Receiver)})
+		return
+	}
+	c.families[s.Key] = &family{}
+	for _, in := range integrations {
+		d.Receiver, d.Integration, d.Index, d.Parent = s.Receiver, in.Name, in.Index, s.Key
+		d.Key = fmt.Sprintf("%s/%s/%d", s.Key, in.Name, in.Index)
+		c.intend(d)
+	}
+}
+
+// notify makes a delivery of what a group has to tell a receiver.
+func (c *Core) notify(e router.Notify) {
+	m := &GroupMessage{
+		Ref: e.Ref, Key: e.GroupKey, Labels: e.GroupLabels.Map(), RouteLabels: e.RouteLabels, Reason: e.Reason,
+		RepeatInterval: e.RepeatInterval, At: e.At, State: e.State,
+	}
+	for _, a := range e.Alerts {
+		if a.ResolvedAt(e.At) {
+			m.Resolved = append(m.Resolved, a.Fingerprint())
+		} else {
+			m.Firing = append(m.Firing, a.Fingerprint())
+		}
+	}
+	c.intend(Delivery{
+		Key:   fmt.Sprintf("%s/%s", e.Ref, e.At.UTC().Format("20060102T150405.000")),
+		Event: deliverGroup, Receiver: e.Receiver, Integration: e.Integration, Index: e.Index,
+		Group: m, Created: c.now, GiveUp: e.Deadline, Reason: e.Reason,
+	})
+}
+
+// allClear tells those whom a page reached that it is over, where the method wants to know (SPEC §3).
+func (c *Core) allClear(l *live) {
+	for _, key := range slices.Sorted(maps.Keys(l.told)) {
+		n := l.told[key]
+		m, ok := c.cfg.Users[n.User].method(n.Via)
+		if !ok || !m.SendResolved {
+			continue
+		}
+		c.intend(Delivery{
+			Key:   fmt.Sprintf("%s/resolved/%s.%s/%d", l.incident.ID(), n.User, n.Via, l.incident.ResolvedAt.Unix()),
+			Event: deliverResolved, Incident: l.incident.Number, User: n.User, Via: n.Via,
+			Policy: l.incident.Policy, Reason: "the incident was resolved",
+			Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
+		})
+	}
+	l.told = map[string]Notice{}
+}
+
+// intend records the delivery and lets its first attempt out with this turn.
+func (c *Core) intend(d Delivery) {
+	if _, known := c.deliveries[d.Key]; known {
+		return
+	}
+	if f := c.families[d.Parent]; f != nil {
+		f.pending++
+	}
+	c.deliveries[d.Key] = &d
+	if l := c.live[d.Incident]; l != nil {
+		l.sends[d.Key] = true
+	}
+	c.letOut(&d)
+}
+
+// letOut attempts the delivery, once what is known of it is on disk.
+func (c *Core) letOut(d *Delivery) {
+	c.putDelivery(d)
+	c.sends = append(c.sends, c.send(*d))
+}
+
+func (c *Core) putDelivery(d *Delivery) { c.put(prefDelivery+d.Key, encode("delivery", d)) }
+
+// send gathers what the message is made from, as it stands now.
+func (c *Core) send(d Delivery) Send {
+	s := Send{Delivery: d, Resolved: map[uint64]bool{}}
+	if d.Group != nil {
+		for _, fp := range d.Group.Firing {
+			s.Alerts = append(s.Alerts, c.router.Table().Find(fp)...)
+		}
+		for _, fp := range d.Group.Resolved {
+			s.Alerts = append(s.Alerts, c.router.Table().Find(fp)...)
+			s.Resolved[fp] = true
+		}
+		router.SortAlerts(s.Alerts)
+		return s
+	}
+	l := c.live[d.Incident]
+	if l == nil {
+		return s
+	}
+	s.Incident = l.incident
+	s.NextAt, s.NextWho = l.ladder.NextAt(), l.ladder.NextWho(roster{c})
+	for _, user := range l.ladder.Paged() {
+		if user != d.User {
+			s.Also = append(s.Also, user)
+		}
+	}
+	s.Alerts = c.alertsOf(l, maxAlertsInMessage)
+	for _, a := range s.Alerts {
+		if fp := a.Fingerprint(); !l.firing[fp] {
+			s.Resolved[fp] = true
+		}
+	}
+	return s
+}
+
+// alertsOf are the incident's alerts, firing ones first, at most so many.
+func (c *Core) alertsOf(l *live, most int) []*router.Alert {
+	members := slices.Sorted(maps.Keys(l.members))
+	slices.SortStableFunc(members, func(a, b uint64) int {
+		switch {
+		case l.firing[a] == l.firing[b]:
+			return 0
+		case l.firing[a]:
+			return -1
+		default:
+			return 1
+		}
+	})
+	var out []*router.Alert
+	for _, fp := range members {
+		if out = append(out, c.router.Table().Find(fp)...); len(out) >= most {
+			return out[:most]
+		}
+	}
+	return out
+}
+
+// result takes in what became of an attempt.
+func (c *Core) result(in Result) {
+	d := c.deliveries[in.Key]
+	if d == nil {
+		return // cancelled, or answered twice
+	}
+	next, ended, final, why := d.Step(in.Verdict, c.now, c.rand.Float64())
+	next.out = false
+	if in.Verdict.Outcome == NotSent {
+		c.drop(d.Key)
+		return
+	}
+	c.logAttempt(next, in.Verdict)
+	*d = next
+	if !ended && d.Withdrawn {
+		c.drop(d.Key)
+		return
+	}
+	if !ended {
+		c.putDelivery(d)
+		c.agenda.set("delivery/"+d.Key, d.Due())
+		return
+	}
+	c.drop(d.Key)
+	if d.Group != nil {
+		c.groupResult(next, final, why, in.Verdict.State)
+		return
+	}
+	if l := c.live[d.Incident]; l != nil {
+		c.pageResult(l, next, final, why)
+	}
+}
+
+func (c *Core) groupResult(d Delivery, final Outcome, why string, state map[string]string) {
+	e := incident.Event{Kind: incident.Notification, Receiver: d.Receiver, Via: d.Integration, Key: d.Key, Reason: d.Reason}
+	if final != Delivered {
+		e.Kind, e.Reason = incident.PageFailed, why
+	}
+	c.happened(e)
+	c.routed(c.router.Sent(d.Group.Ref, final == Delivered, c.now, state))
+}
+
+func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
+	e := incident.Event{
+		Kind: incident.Paged, Incident: l.incident.ID(), Incidents: d.Incidents, User: d.User, Via: d.Via,
+		Receiver: d.Receiver, Policy: d.Policy, Step: d.Step, Cycle: d.Cycle, Reason: d.Reason, Key: d.Key,
+	}
+	if d.Event != deliverPage || d.Receiver != "" {
+		e.Kind = incident.Notification
+	}
+	if final != Delivered {
+		e.Kind, e.Reason = incident.PageFailed, why
+	}
+	if d.Event == deliverPage && d.User != "" && final == Delivered {
+		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via}
+		l.dirty = true
+	}
+	c.happened(e)
+	if d.Parent == "" {
+		c.climb(l, escalation.Outcome{Key: d.Key, OK: final == Delivered, Reason: why})
+		return
+	}
+	f := c.families[d.Parent]
+	if f == nil {
+		return
+	}
+	f.pending--
+	f.reached = f.reached || final == Delivered
+	if final != Delivered {
+		f.why = why
+	}
+	if f.pending <= 0 {
+		delete(c.families, d.Parent)
+		c.climb(l, escalation.Outcome{Key: d.Parent, OK: f.reached, Reason: f.why})
+	}
+}
+
+// cancel takes back a send of the ladder, as far as it has not left.
+func (c *Core) cancel(l *live, key string) {
+	delete(c.families, key)
+	for k := range l.sends {
+		if d := c.deliveries[k]; d != nil && (k == key || d.Parent == key) {
+			c.withdraw(d)
+		}
+	}
+}
+
+// dropDeliveries takes back every page of the incident that has not left: resolve ends what is queued and unsent.
+func (c *Core) dropDeliveries(l *live) {
+	for _, key := range slices.Sorted(maps.Keys(l.sends)) {
+		if d := c.deliveries[key]; d.Event != deliverResolved {
+			delete(c.families, d.Parent)
+			c.withdraw(d)
+		}
+	}
+}
+
+// withdraw ends a delivery that nobody wants any more. One that was let out may be on the wire: it is kept until its
+// sender says what became of it, so that no page that reached somebody is missing from the history.
+func (c *Core) withdraw(d *Delivery) {
+	if !d.out {
+		c.drop(d.Key)
+		return
+	}
+	d.Withdrawn = true
+	c.putDelivery(d)
+	c.gone = append(c.gone, d.Key)
+}
+
+func (c *Core) drop(key string) {
+	if l := c.live[c.deliveries[key].Incident]; l != nil {
+		delete(l.sends, key)
+	}
+	delete(c.deliveries, key)
+	c.agenda.set("delivery/"+key, time.Time{})
+	c.put(prefDelivery+key, nil)
+}
+
+// An Attempt is one line of the delivery log (SPEC §8).
+type Attempt struct {
+	At        time.Time `json:"at"`
+	Key       string    `json:"key"`
+	Event     string    `json:"event"`
+	Incident  string    `json:"incident,omitempty"`
+	User      string    `json:"user,omitempty"`
+	Receiver  string    `json:"receiver,omitempty"`
+	Via       string    `json:"via"`
+	Attempt   int       `json:"attempt"` // from 1
+	Outcome   string    `json:"outcome"` // delivered, retry, failed
+	Answer    string    `json:"answer,omitempty"`
+	LatencyMS float64   `json:"latency_ms"`
+	NextAt    time.Time `json:"next_at,omitzero"` // when it is tried again
+}
+
+func (c *Core) logAttempt(d Delivery, v Verdict) {
+	a := Attempt{
+		At: c.now, Key: d.Key, Event: d.Event, User: d.User, Receiver: d.Receiver, Via: d.Via, Attempt: d.Attempts,
+		Outcome: v.Outcome.String(), Answer: strings.TrimSpace(v.Answer),
+		LatencyMS: float64(v.Latency.Microseconds()) / 1000, NextAt: d.Next,
+	}
+	if d.Receiver != "" {
+		a.Via = fmt.Sprintf("%s/%d", d.Integration, d.Index)
+	}
+	if d.Incident > 0 {
+		a.Incident = incident.ID(d.Incident)
+	}
+	c.records++
+	c.put(prefAttempt+seqKey(c.records), encode("attempt", a))
+}

@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Keys of the store. Numbers are of fixed width, so that their order is that of the bytes.
+const (
+	keyFormat     = "meta/format"   // the version of this layout
+	prefJournal   = "alert/j/"      // <seq>: the alerts that one turn changed
+	prefSnapshot  = "alert/s/"      // <generation>/<chunk>: the whole table, folded
+	keyGeneration = "alert/current" // which snapshot is whole, and where the journal goes on
+	prefGroup     = "group/"        // <id>
+	prefLog       = "log/"          // <id>: what a receiver was last told of a group
+	prefIncident  = "incident/"     // <number>
+	prefLadder    = "ladder/"       // <number>
+	prefMember    = "member/"       // <number>/<seq>: fingerprints that joined
+	prefDelivery  = "delivery/"     // <key>: sent, outcome not known
+	prefEvent     = "event/"        // <seq>/<incident number>: history
+	prefAttempt   = "attempt/"      // <seq>: the delivery log
+	prefTurn      = "turn/"         // <policy>/<step>: round robin
+	prefOverride  = "override/"     // <schedule>/<seq>
+)
+
+const layout = 1 // version of the keys above
+
+func num(n int) string       { return fmt.Sprintf("%010d", n) }
+func seqKey(n uint64) string { return fmt.Sprintf("%016x", n) }
+
+func eventKey(seq uint64, incident int) string {
+	return prefEvent + seqKey(seq) + "/" + strconv.Itoa(incident)
+}
+
+func parseEventKey(key string) (seq uint64, incident int, err error) {
+	s, n, ok := strings.Cut(strings.TrimPrefix(key, prefEvent), "/")
+	if !ok {
+		return 0, 0, fmt.Errorf("key %q is not of the form %s<seq>/<incident>", key, prefEvent)
+	}
+	if seq, err = strconv.ParseUint(s, 16, 64); err != nil {
+		return 0, 0, fmt.Errorf("key %q: %w", key, err)
+	}
+	if incident, err = strconv.Atoi(n); err != nil {
+		return 0, 0, fmt.Errorf("key %q: %w", key, err)
+	}
+	return seq, incident, nil
+}
+
+// An envelope is the stored form of a value: what it is, in which version of its form, and the value.
+type envelope struct {
+	Kind    string          `json:"kind"`
+	Version int             `json:"version"`
+	Value   json.RawMessage `json:"value"`
+}
+
+// upgrades turn the stored value of one version into the next one's, by kind. The current version of a kind is the
+// length of its list, plus one. Golden records of every version are in testdata.
+var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
+	"incident": {},
+	"ladder":   {},
+	"member":   {},
+	"delivery": {},
+	"event":    {},
+	"attempt":  {},
+	"turn":     {},
+	"override": {},
+	"format":   {},
+	"current":  {},
+}
+
+func encode(kind string, v any) []byte {
+	value, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("a %s cannot be stored: %v", kind, err)) // only our own types come here
+	}
+	steps, known := upgrades[kind]
+	if !known {
+		panic("no stored kind is called " + kind)
+	}
+	out, err := json.Marshal(envelope{Kind: kind, Version: len(steps) + 1, Value: value})
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// decode reads a stored value of the kind into v, upgrading it from older versions on the way.
+func decode(kind string, data []byte, v any) error {
+	var e envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return fmt.Errorf("a stored %s cannot be read: %w", kind, err)
+	}
+	steps := upgrades[kind]
+	switch {
+	case e.Kind != kind:
+		return fmt.Errorf("a %s is stored where a %s belongs", e.Kind, kind)
+	case e.Version < 1:
+		return fmt.Errorf("a stored %s has version %d", kind, e.Version)
+	case e.Version > len(steps)+1:
+		return fmt.Errorf("a stored %s has version %d, newer than this midwatch knows (%d); start the newer one again", kind, e.Version, len(steps)+1)
+	}
+	for _, up := range steps[e.Version-1:] {
+		var err error
+		if e.Value, err = up(e.Value); err != nil {
+			return fmt.Errorf("a stored %s of version %d cannot be upgraded: %w", kind, e.Version, err)
+		}
+	}
+	if err := json.Unmarshal(e.Value, v); err != nil {
+		return fmt.Errorf("a stored %s cannot be read: %w", kind, err)
+	}
+	return nil
+}

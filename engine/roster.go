@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+)
+
+// roster is the world as a ladder may ask about it: who is on call, by which rules they are told, whose turn it is.
+type roster struct{ *Core }
+
+// OnCall says who is on call at the instant, and from which layers.
+func (r roster) OnCall(schedule string, at time.Time) (users []string, why string) {
+	s := r.schedules[schedule]
+	if s == nil {
+		return nil, fmt.Sprintf("schedule %s is no longer in the configuration", schedule)
+	}
+	answer := s.At(at)
+	if len(answer.People) == 0 {
+		if answer.Declared {
+			return nil, fmt.Sprintf("nobody is meant to be on call in %s now", schedule)
+		}
+		return nil, fmt.Sprintf("nobody is on call in %s", schedule)
+	}
+	layers := map[string]bool{}
+	for _, p := range answer.People {
+		for _, layer := range p.Layers {
+			layers[layer] = true
+		}
+	}
+	return answer.Users(), fmt.Sprintf("on call in %s (%s)", schedule, strings.Join(slices.Sorted(maps.Keys(layers)), ", "))
+}
+
+// Rules are the user's notification rules for the urgency. A user who is no longer in the configuration has none.
+func (r roster) Rules(user string, high bool) []escalation.Rule {
+	u := r.cfg.Users[user]
+	if high {
+		return u.High
+	}
+	return u.Low
+}
+
+// Open tells whether support hours are open, and when that changes.
+func (r roster) Open(h escalation.Hours, at time.Time) (open bool, next time.Time) {
+	hours, err := r.cfg.Hours(h)
+	if err != nil {
+		return true, time.Time{} // hours that cannot be read must not let a page wait
+	}
+	return hours.Open(at), hours.NextChange(at)
+}
+
+// Turn is how many turns of a step's round robin were taken.
+func (r roster) Turn(policy string, step int) int { return r.turns[fmt.Sprintf("%s/%d", policy, step)] }
+
+// override takes in a change of who is on call, made while running.
+func (c *Core) override(in Override) Answer {
+	if c.schedules[in.Schedule] == nil {
+		return Answer{Err: c.unknown("schedule", "schedule", in.Schedule, slices.Collect(maps.Keys(c.schedules)))}
+	}
+	all := append(slices.Clone(c.overrides[in.Schedule]), in.Override)
+	if len(all) > maxOverrides {
+		return Answer{Err: refuse("invalid", "schedule", "schedule %s has %d overrides, the most there can be; remove old ones", in.Schedule, maxOverrides)}
+	}
+	s, err := c.cfg.Schedules[in.Schedule].WithOverrides(all)
+	if err != nil {
+		return Answer{Err: refuse("invalid", "override", "%s", err)}
+	}
+	c.overrides[in.Schedule], c.schedules[in.Schedule] = all, s
+	c.put(fmt.Sprintf("%s%s/%s", prefOverride, in.Schedule, seqKey(uint64(len(all)))), encode("override", in.Override))
+	return Answer{}
+}
+
+const maxOverrides = 10_000 // of one schedule, made at run time
+
+// use takes a configuration and lays the overrides made at run time over its schedules.
+func (c *Core) use(cfg *Config) {
+	c.cfg = cfg
+	c.schedules = map[string]*oncall.Schedule{}
+	for name, s := range cfg.Schedules {
+		c.schedules[name] = s
+		if len(c.overrides[name]) > 0 {
+			// One that no longer fits (a layer was renamed) leaves the file's schedule as it is.
+			if with, err := s.WithOverrides(c.overrides[name]); err == nil {
+				c.schedules[name] = with
+			}
+		}
+	}
+}
+
+// reload takes a new configuration. What is in flight keeps its policy (SPEC §5.9); groups keep their timers.
+func (c *Core) reload(cfg *Config) {
+	c.use(cfg)
+	c.routed(c.router.SetRoutes(cfg.Routing, c.now))
+	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
+		d := c.deliveries[key]
+		if d.Group != nil && !slices.ContainsFunc(cfg.Routing.Receivers[d.Receiver], d.is) {
+			c.withdraw(d) // nobody is left to send it
+		}
+	}
+}
+
+// shift moves what waits along with a wall clock that was set (SPEC §5.12).
+func (c *Core) shift(by time.Duration) {
+	c.unit()
+	c.routed(c.router.Shifted(by))
+	for _, n := range c.liveNumbers() {
+		c.climb(c.live[n], escalation.Shifted{By: by})
+		c.settle()
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
+		d := c.deliveries[key]
+		d.GiveUp = d.GiveUp.Add(by)
+		if !d.Next.IsZero() {
+			d.Next = d.Next.Add(by)
+			c.agenda.set("delivery/"+key, d.Due())
+		}
+		c.putDelivery(d)
+	}
+}
+
+// remember keeps a closed incident for as long as it may come back.
+func (c *Core) remember(l *live) {
+	name := fmt.Sprintf("forget/%d", l.incident.Number)
+	if l.incident.Open() || l.incident.Held {
+		c.agenda.set(name, time.Time{})
+		return
+	}
+	c.agenda.set(name, l.incident.ResolvedAt.Add(c.cfg.ReopenWindow))
+}
+
+// forget lets go of a closed incident. Its record and history stay.
+func (c *Core) forget(n int) {
+	l := c.live[n]
+	if l == nil {
+		return
+	}
+	if c.identities[l.incident.Identity] == n {
+		delete(c.identities, l.incident.Identity)
+	}
+	for fp := range l.members {
+		if rest := slices.DeleteFunc(c.membership[fp], func(m int) bool { return m == n }); len(rest) > 0 {
+			c.membership[fp] = rest
+		} else {
+			delete(c.membership, fp)
+		}
+	}
+	delete(c.live, n)
+	c.agenda.set(ladderName(n), time.Time{})
+	c.agenda.set(fmt.Sprintf("forget/%d", n), time.Time{})
+	c.put(prefIncident+num(n), encode("incident", l.incident))
+	c.put(prefLadder+num(n), nil)
+}
+
+func newLive() *live {
+	return &live{members: map[uint64]bool{}, firing: map[uint64]bool{}, sends: map[string]bool{}, told: map[string]Notice{}}
+}
+
+func (c *Core) liveNumbers() []int { return slices.Sorted(maps.Keys(c.live)) }
+
+// receive hands alerts to the router, and to the journal what became of them.
+func (c *Core) receive(alerts []*router.Alert) {
+	effects := c.router.Receive(alerts, c.now)
+	for _, a := range alerts {
+		if stored := c.router.Table().Get(a.Labels); stored != nil {
+			c.note(stored)
+		}
+	}
+	c.routed(effects)
+}

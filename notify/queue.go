@@ -1,0 +1,206 @@
+package notify
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+const (
+	// AttemptTimeout bounds one attempt. A service that takes longer is as good as dead, and the next of the person's
+	// methods is waiting.
+	AttemptTimeout = 30 * time.Second
+
+	// QueueLimit is how many messages may wait for one target. What is past it was never promised to anybody: its record
+	// is in the store, and it can be queued again.
+	QueueLimit = 10_000
+)
+
+// ErrQueueFull says that a target has QueueLimit messages waiting; ErrClosed, that nothing is sent any more. Neither
+// message was taken, and done is not called for it.
+var (
+	ErrQueueFull = errors.New("too many messages wait for this target")
+	ErrClosed    = errors.New("sending has ended")
+)
+
+// Queues gives every target a queue of its own (SPEC §8): messages to one target go out in order, one at a time, and a
+// slow or dead target delays no other. It makes one attempt for each message; whether to try again is the caller's
+// decision. It is safe for concurrent use.
+type Queues struct {
+	mu      sync.Mutex
+	senders map[Target]Sender
+	lines   map[Target]*line
+	waiting map[string][]*list.Element // by Message.Key
+	closed  bool
+	workers sync.WaitGroup
+
+	ctx    context.Context // ends attempts that outlast Close
+	cancel context.CancelFunc
+}
+
+// A line is the queue of one target. It exists while its worker does.
+type line struct{ letters list.List }
+
+type letter struct {
+	Message
+	done func(Message, Verdict)
+	line *line
+}
+
+// NewQueues returns queues that send with the given senders.
+func NewQueues(senders map[Target]Sender) *Queues {
+	q := &Queues{lines: map[Target]*line{}, waiting: map[string][]*list.Element{}}
+	q.ctx, q.cancel = context.WithCancel(context.Background())
+	q.SetSenders(senders)
+	return q
+}
+
+// SetSenders replaces all senders, after a reload. What waits stays, and goes out by the new ones; what is being sent is
+// finished by the old.
+func (q *Queues) SetSenders(senders map[Target]Sender) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.senders = maps.Clone(senders)
+}
+
+// Enqueue takes a message for its target and returns at once. done is called once, from another goroutine, when the
+// attempt is over; it is not called for what Cancel or Close dropped. The error is ErrQueueFull or ErrClosed.
+func (q *Queues) Enqueue(m Message, done func(Message, Verdict)) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	l := q.lines[m.Target]
+	if l == nil {
+		l = &line{}
+		q.lines[m.Target] = l
+		q.workers.Add(1)
+		go q.work(m.Target, l)
+	}
+	if l.letters.Len() >= QueueLimit {
+		return fmt.Errorf("%s: %w", m.Target, ErrQueueFull)
+	}
+	q.waiting[m.Key] = append(q.waiting[m.Key], l.letters.PushBack(&letter{m, done, l}))
+	return nil
+}
+
+// Cancel drops the messages with this key that have not been begun, and says how many. An attempt under way is not
+// interrupted: the provider may have it already.
+func (q *Queues) Cancel(key string) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	elements := q.waiting[key]
+	delete(q.waiting, key)
+	for _, e := range elements {
+		e.Value.(*letter).line.letters.Remove(e)
+	}
+	return len(elements)
+}
+
+// Waiting is how many messages have not been begun.
+func (q *Queues) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for _, l := range q.lines {
+		n += l.letters.Len()
+	}
+	return n
+}
+
+// Close takes no more messages, drops what has not been begun (its record is in the store), and waits for the attempts
+// under way. When ctx ends it cuts these off and returns ctx's error; their done is called all the same.
+func (q *Queues) Close(ctx context.Context) error {
+	q.mu.Lock()
+	q.closed = true
+	for _, l := range q.lines {
+		l.letters.Init()
+	}
+	clear(q.waiting)
+	q.mu.Unlock()
+
+	idle := make(chan struct{})
+	go func() {
+		q.workers.Wait()
+		close(idle)
+	}()
+	defer q.cancel()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		q.cancel()
+		<-idle
+		return ctx.Err()
+	}
+}
+
+// work sends what stands in a line, and ends with it.
+func (q *Queues) work(t Target, l *line) {
+	defer q.workers.Done()
+	for {
+		next, sender := q.take(t, l)
+		if next == nil {
+			return
+		}
+		v := q.attempt(sender, next.Message)
+		if next.done != nil {
+			next.done(next.Message, v)
+		}
+	}
+}
+
+// take removes the first letter of a line. An empty line is removed itself: the next Enqueue starts a new one.
+func (q *Queues) take(t Target, l *line) (*letter, Sender) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := l.letters.Front()
+	if first == nil {
+		delete(q.lines, t)
+		return nil, nil
+	}
+	next := l.letters.Remove(first).(*letter)
+	rest := q.waiting[next.Key][:0]
+	for _, e := range q.waiting[next.Key] {
+		if e != first {
+			rest = append(rest, e)
+		}
+	}
+	if len(rest) == 0 {
+		delete(q.waiting, next.Key)
+	} else {
+		q.waiting[next.Key] = rest
+	}
+	return next, q.senders[t]
+}
+
+func (q *Queues) attempt(sender Sender, m Message) (v Verdict) {
+	if sender == nil {
+		return Verdict{Outcome: Failed, Answer: m.Target.String() + " is not configured any more"}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			v = Verdict{Outcome: Failed, Answer: answer(fmt.Sprintf("the sender of %s panicked: %v", m.Target, p), nil)}
+		}
+	}()
+	timeout := AttemptTimeout
+	if m.Timeout > 0 {
+		timeout = min(timeout, m.Timeout)
+	}
+	ctx, cancel := context.WithTimeout(q.ctx, timeout)
+	defer cancel()
+	return sender.Send(ctx, m)
+}
+
+// String names a target for people: "db-leads/slack[0]", "ana by chat".
+func (t Target) String() string {
+	if t.User != "" {
+		return t.User + " by " + t.Via
+	}
+	return fmt.Sprintf("%s/%s[%d]", t.Receiver, t.Integration, t.Index)
+}

@@ -1,0 +1,137 @@
+package router
+
+import "time"
+
+// A Change says what a report changed about an alert.
+type Change string
+
+// The changes. Only Refreshed needs no record: the source repeats it.
+const (
+	Refreshed Change = "refreshed" // nothing, or only until when it fires
+	New       Change = "new"       // it was not known; it may be resolved already
+	Resolved  Change = "resolved"  // it fired, and its source says that it ended
+	Expired   Change = "expired"   // it fired, and EndsAt came without a word
+	Refired   Change = "refired"   // it had ended, and fires again
+	Changed   Change = "changed"   // annotations, start, link, or the end of what had ended
+	Regrouped Change = "regrouped" // a reload moved it; nothing about the alert itself
+	Refusal   Change = "refused"   // too many alerts of its name fire; it was not taken in
+)
+
+// Put takes in a report of an alert, complete but for UpdatedAt, which becomes now. It returns what the table holds of
+// the alert from now on, and what changed. The text of a is copied.
+//
+// A report that overlaps the firing period that is known is merged with it, any other replaces it, as in Alertmanager.
+func (t *Table) Put(a *Alert, now time.Time) (*Alert, Change) {
+	e, change := t.put(a, now)
+	if e == nil {
+		return a, change
+	}
+	stored, _ := t.read(e)
+	return stored, change
+}
+
+func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
+	in := *a
+	in.UpdatedAt, in.StartsAt, in.EndsAt = now.Round(0), a.StartsAt.Round(0), a.EndsAt.Round(0)
+	key := t.hash(in.Labels)
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	e := s.find(key, in.Labels)
+	known := e != nil && !e.forgotten
+	fired := known && !e.alert.Ended
+	if !fired && t.limit > 0 && t.named[in.Name()] >= t.limit {
+		return nil, Refusal
+	}
+	next := in
+	if known {
+		next = succeed(&e.alert, &in, now)
+	}
+	next.Ended = next.ResolvedAt(now)
+
+	if !known {
+		if e == nil {
+			e = &entry{key: key}
+			e.alert = next.copied(t.texts.text)
+			s.add(e)
+		} else {
+			e.alert, e.forgotten = next.copied(t.texts.text), false
+			s.count++
+		}
+		e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
+		t.changed(s, e, fired, New)
+		return e, New
+	}
+
+	change := Refreshed
+	switch {
+	case fired && next.Ended:
+		change = Resolved
+	case !fired && !next.Ended:
+		change = Refired
+	case next.differs(&e.alert), next.Ended && !next.EndsAt.Equal(e.alert.EndsAt):
+		change = Changed
+	}
+	e.alert.update(&next, t.texts.text)
+	t.changed(s, e, fired, change)
+	return e, change
+}
+
+// update takes over everything but the identity, and the text that has not changed.
+func (a *Alert) update(next *Alert, text func(string) string) {
+	if !a.Annotations.Equal(next.Annotations) {
+		a.Annotations = next.Annotations.copied(text)
+	}
+	if a.GeneratorURL != next.GeneratorURL {
+		a.GeneratorURL = text(next.GeneratorURL)
+	}
+	a.StartsAt, a.EndsAt, a.UpdatedAt = next.StartsAt, next.EndsAt, next.UpdatedAt
+	a.Timeout, a.Ended = next.Timeout, next.Ended
+}
+
+// changed keeps the books after the entry took a report in; fired says whether it fired before. The caller holds the
+// lock.
+func (t *Table) changed(s *shard, e *entry, fired bool, change Change) {
+	fires := !e.alert.Ended
+	if change == Refreshed {
+		s.noteMoved(e)
+	} else {
+		e.committed = false
+		t.fresh = append(t.fresh, e)
+	}
+	if fires != fired {
+		t.count(e, fires)
+	}
+	if fires {
+		t.appoint(e)
+	}
+}
+
+// count notes that the entry began to fire, or ended.
+func (t *Table) count(e *entry, fires bool) {
+	if t.limit <= 0 {
+		return
+	}
+	name := e.alert.Name()
+	switch {
+	case fires:
+		t.named[name]++
+	case t.named[name] > 1:
+		t.named[name]--
+	default:
+		delete(t.named, name)
+	}
+}
+
+// Committed says that all that Put changed so far is on disk: from here on, Touch may answer for it.
+func (t *Table) Committed() {
+	for i, e := range t.fresh {
+		s := t.shard(e.key)
+		s.mu.Lock()
+		e.committed = true
+		s.mu.Unlock()
+		t.fresh[i] = nil
+	}
+	t.fresh = t.fresh[:0]
+}

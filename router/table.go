@@ -1,0 +1,213 @@
+package router
+
+import (
+	"iter"
+	"sync"
+	"time"
+)
+
+// shardCount spreads the alerts over so many locks that a few dozen senders rarely meet at one.
+const shardCount = 256
+
+// A Table holds the latest report of every alert. Touch and the reads (Get, All, Len) may be called from anywhere at any
+// time, and no read keeps a lock for longer than it takes to copy one alert, or the pointers of one shard. Everything
+// else belongs to the one goroutine that is the engine.
+type Table struct {
+	shards [shardCount]shard
+	hash   func(Labels) uint64 // spreads the alerts; two with the same hash are still two
+
+	expiries agenda[*entry]
+	fresh    []*entry       // changed since Committed
+	limit    int            // firing alerts of one name; 0: any number
+	named    map[string]int // how many fire, by name; only kept under a limit
+	texts    interner
+}
+
+// An entry is the place of one alert in the table. Groups point at it, so that what moves in the table has moved in
+// every group.
+type entry struct {
+	key  uint64 // Table.hash of the labels
+	next *entry // with the same key
+
+	// Guarded by the shard's lock.
+	alert     Alert
+	committed bool // on disk: Touch may answer for it
+	moved     bool // stands in the shard's list of moved entries
+	forgotten bool // as if it had never been known, but a group still has to tell of its end
+
+	queued time.Time    // its latest appointment in Table.expiries; zero: none
+	groups []membership // of which groups it is a member; guarded by Router.mu
+}
+
+type shard struct {
+	mu      sync.RWMutex
+	entries map[uint64]*entry
+	count   int      // without those that are forgotten
+	moved   []*entry // touched since the last checkpoint
+	spare   []*entry // the list before it, to be filled again
+}
+
+// NewTable returns an empty table. A positive limit is how many alerts of one alertname may fire at once; past it,
+// Put refuses more of them (Alertmanager's --alerts.per-alertname-limit).
+func NewTable(limit int) *Table {
+	return newTable(limit, Labels.Hash)
+}
+
+func newTable(limit int, hash func(Labels) uint64) *Table {
+	t := &Table{hash: hash, limit: limit, named: map[string]int{}, texts: interner{}}
+	for i := range t.shards {
+		t.shards[i].entries = map[uint64]*entry{}
+	}
+	return t
+}
+
+func (t *Table) shard(key uint64) *shard { return &t.shards[key%shardCount] }
+
+// find returns the entry of these labels. The caller holds the lock.
+func (s *shard) find(key uint64, l Labels) *entry {
+	for e := s.entries[key]; e != nil; e = e.next {
+		if e.alert.Labels.Equal(l) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (s *shard) add(e *entry) {
+	e.next = s.entries[e.key]
+	s.entries[e.key] = e
+	s.count++
+}
+
+func (s *shard) remove(e *entry) {
+	var before *entry
+	for at := s.entries[e.key]; at != e; at = at.next {
+		before = at
+	}
+	switch {
+	case before != nil:
+		before.next = e.next
+	case e.next != nil:
+		s.entries[e.key] = e.next
+	default:
+		delete(s.entries, e.key)
+	}
+}
+
+// Touch takes in a report that says nothing new: of an alert that is known, committed and firing, goes on firing, and
+// changes in nothing but EndsAt and UpdatedAt. It then reports true, and no more is to be done. Else it has changed
+// nothing, and the report is for Router.Receive. The table is left exactly as Put would leave it.
+//
+// This is where nearly everything arrives, so it allocates nothing, and keeps nothing of a, whose memory may be reused.
+// a must be complete.
+func (t *Table) Touch(a *Alert, now time.Time) bool {
+	key := t.hash(a.Labels)
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.find(key, a.Labels)
+	if e == nil || !e.touch(a, now) {
+		return false
+	}
+	s.noteMoved(e)
+	return true
+}
+
+func (e *entry) touch(a *Alert, now time.Time) bool {
+	old := &e.alert
+	if !e.committed || e.forgotten || old.Ended || old.ResolvedAt(now) {
+		return false
+	}
+	in := *a
+	in.UpdatedAt = now.Round(0)
+	next := succeed(old, &in, now)
+	switch {
+	case next.ResolvedAt(now), next.differs(old):
+		return false
+	case next.EndsAt.Before(old.EndsAt), old.EndsAt.IsZero() && !next.EndsAt.IsZero():
+		return false // it must end earlier than the agenda says
+	}
+	old.EndsAt, old.UpdatedAt = next.EndsAt.Round(0), next.UpdatedAt
+	return true
+}
+
+// differs reports whether the two differ in more than EndsAt and UpdatedAt.
+func (a *Alert) differs(o *Alert) bool {
+	return a.Timeout != o.Timeout || a.GeneratorURL != o.GeneratorURL ||
+		!sameTime(a.StartsAt, o.StartsAt) || !a.Annotations.Equal(o.Annotations)
+}
+
+func (s *shard) noteMoved(e *entry) {
+	if !e.moved {
+		e.moved = true
+		s.moved = append(s.moved, e)
+	}
+}
+
+// Get returns the alert with these labels, or nil.
+func (t *Table) Get(l Labels) *Alert {
+	key := t.hash(l)
+	s := t.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.find(key, l); e != nil && !e.forgotten {
+		a := e.alert
+		return &a
+	}
+	return nil
+}
+
+// All yields every alert, in no order. It is weakly consistent: what changes meanwhile may be seen or not.
+func (t *Table) All() iter.Seq[*Alert] {
+	return func(yield func(*Alert) bool) {
+		for e := range t.entries() {
+			if a, ok := t.read(e); ok && !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// entries yields the entries of one shard after the other; no lock is held meanwhile.
+func (t *Table) entries() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		var buf []*entry
+		for i := range t.shards {
+			s := &t.shards[i]
+			buf = buf[:0]
+			s.mu.RLock()
+			for _, e := range s.entries {
+				for ; e != nil; e = e.next {
+					buf = append(buf, e)
+				}
+			}
+			s.mu.RUnlock()
+			for _, e := range buf {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// read returns a copy of what the entry holds now, and whether the table still knows of it.
+func (t *Table) read(e *entry) (*Alert, bool) {
+	s := t.shard(e.key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	a := e.alert
+	return &a, !e.forgotten
+}
+
+// Len is the number of alerts, those that ended but were not yet forgotten included.
+func (t *Table) Len() int {
+	var n int
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		n += s.count
+		s.mu.RUnlock()
+	}
+	return n
+}

@@ -1,0 +1,144 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/midwatch/midwatch/store"
+)
+
+// Commit does all of b or nothing. Once the committer has taken b, a context that ends is too late, and
+// Commit waits for the outcome.
+func (s *Store) Commit(ctx context.Context, b store.Batch) error {
+	if err := b.Check(); err != nil {
+		return err
+	}
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	r := &request{batch: b, answer: make(chan error, 1)}
+	if !s.queue.add(r) {
+		return store.ErrClosed
+	}
+	select {
+	case err := <-r.answer:
+		return err
+	case <-ctx.Done():
+		if s.queue.withdraw(r) {
+			return ctx.Err()
+		}
+		return <-r.answer
+	}
+}
+
+// run is the committer: the only goroutine that writes. While it waits for the disk, the next group
+// gathers.
+func (s *Store) run() {
+	defer close(s.ended)
+	for group := s.queue.take(); len(group) > 0; group = s.queue.take() {
+		for i, err := range s.commit(group) {
+			group[i].answer <- err
+		}
+	}
+}
+
+// commit does the group in one transaction, with one fsync, and returns the answer to each. A batch whose
+// conditions fail is left out. If the transaction fails, all get its error.
+func (s *Store) commit(group []*request) []error {
+	answers := make([]error, len(group))
+	if s.broken != nil {
+		return fill(answers, s.broken)
+	}
+	err := s.reserve(group)
+	if errors.Is(err, store.ErrFull) {
+		// What only deletes still goes ahead: it makes room.
+		group = slices.Clone(group)
+		for i, r := range group {
+			if len(r.batch.Put) > 0 {
+				group[i], answers[i] = nil, err
+			}
+		}
+		err = nil
+	}
+	if err == nil {
+		err = s.update(group, answers)
+	}
+	if err == nil {
+		return answers
+	}
+	if !errors.Is(err, store.ErrFull) {
+		if !errors.Is(err, store.ErrBroken) {
+			err = fmt.Errorf("%w: %w", store.ErrBroken, err)
+		}
+		s.broken = err
+	}
+	return fill(answers, err)
+}
+
+// update does one transaction, and sets the answers of those left out. Its error is for all of them.
+func (s *Store) update(group []*request, answers []error) error {
+	var tx *bbolt.Tx
+	err := guarded(s.path, func() (err error) {
+		if tx, err = s.db.Begin(true); err != nil {
+			return err
+		}
+		w := newWriter(tx)
+		for i, r := range group {
+			if r == nil {
+				continue
+			}
+			conflict, err := w.apply(r.batch)
+			if err != nil {
+				return err
+			}
+			if conflict != nil {
+				answers[i] = conflict
+			}
+		}
+		if !w.dirty {
+			return tx.Rollback()
+		}
+		if err := w.finish(); err != nil {
+			return err
+		}
+		before := tx.ID() - 1
+		return s.settle(before, tx.Commit())
+	})
+	if err != nil && tx != nil {
+		// The plain Rollback forgets the transaction and touches no page, unlike the one that bbolt's
+		// Update does after a panic. After a Commit it does nothing.
+		_ = tx.Rollback()
+	}
+	return err
+}
+
+// settle looks at the file after a commit that ended with err. A commit said to have written nothing must
+// have written nothing.
+func (s *Store) settle(before int, err error) error {
+	if err = classify(err); err != nil && !errors.Is(err, store.ErrFull) {
+		return err
+	}
+	var now int
+	viewErr := s.view(func(tx *bbolt.Tx) error {
+		now, s.room.used = tx.ID(), tx.Size()
+		return nil
+	})
+	switch {
+	case viewErr != nil:
+		return viewErr
+	case err != nil && now != before:
+		return fmt.Errorf("%w: a refused commit is there all the same: %v", store.ErrBroken, err)
+	}
+	return err
+}
+
+func fill(answers []error, err error) []error {
+	for i := range answers {
+		answers[i] = err
+	}
+	return answers
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package bolt
+
+import (
+	"errors"
+	"os"
+)
+
+func fallocate(*os.File, int64, int64, bool) error { return errors.ErrUnsupported }
