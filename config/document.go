@@ -116,28 +116,38 @@ const maxNodes = 1 << 20
 // maxDepth bounds how deep values may be nested, aliases written out; no hand-written file comes near it.
 const maxDepth = 1000
 
-// A flattener writes out aliases and merges, so that readers meet neither.
+// A flattener writes out aliases and merges, so that readers meet neither. What cannot be written out becomes null and
+// is told in faults.
 type flattener struct {
-	nodes int
-	depth int
-	open  map[*yaml.Node]bool // the anchors we are inside of
+	nodes  int
+	depth  int
+	open   map[*yaml.Node]bool // the anchors we are inside of
+	faults []nodeFault
 }
 
-type nodeError struct {
+type nodeFault struct {
 	node *yaml.Node
 	text string
 }
 
-func (e nodeError) Error() string { return e.text }
+// refuse notes a fault, and what stands for the node.
+func (f *flattener) refuse(n *yaml.Node, format string, args ...any) *yaml.Node {
+	f.faults = append(f.faults, nodeFault{n, fmt.Sprintf(format, args...)})
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
+}
 
 // flatten copies a node without aliases, merges and comments. Positions stay those of the text; a scalar that was an
 // alias stands where the alias did.
-func (f *flattener) flatten(n *yaml.Node) (*yaml.Node, error) {
-	if f.nodes++; f.nodes > maxNodes {
-		return nil, nodeError{n, fmt.Sprintf("the file grows beyond %d values when its aliases are written out", maxNodes)}
+func (f *flattener) flatten(n *yaml.Node) *yaml.Node {
+	if f.nodes++; f.nodes >= maxNodes {
+		if f.nodes == maxNodes { // said once
+			return f.refuse(n, "the file grows beyond %d values when its aliases are written out", maxNodes)
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
 	}
 	if f.depth++; f.depth > maxDepth {
-		return nil, nodeError{n, fmt.Sprintf("values are nested deeper than %d", maxDepth)}
+		f.depth--
+		return f.refuse(n, "values are nested deeper than %d", maxDepth)
 	}
 	defer func() { f.depth-- }()
 	if n.Kind == yaml.AliasNode {
@@ -146,84 +156,73 @@ func (f *flattener) flatten(n *yaml.Node) (*yaml.Node, error) {
 	c := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value, Line: n.Line, Column: n.Column}
 	if n.Kind != yaml.MappingNode {
 		for _, item := range n.Content {
-			flat, err := f.flatten(item)
-			if err != nil {
-				return nil, err
+			if f.nodes >= maxNodes {
+				break
 			}
-			c.Content = append(c.Content, flat)
+			c.Content = append(c.Content, f.flatten(item))
 		}
-		return c, nil
+		return c
 	}
 	var merges []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		value, err := f.flatten(n.Content[i+1])
-		if err != nil {
-			return nil, err
-		}
+	for i := 0; i+1 < len(n.Content) && f.nodes < maxNodes; i += 2 {
+		value := f.flatten(n.Content[i+1])
 		if isMerge(n.Content[i]) {
 			merges = append(merges, value)
 			continue
 		}
-		key, err := f.flatten(n.Content[i])
-		if err != nil {
-			return nil, err
-		}
-		c.Content = append(c.Content, key, value)
+		c.Content = append(c.Content, f.flatten(n.Content[i]), value)
 	}
 	for _, m := range merges {
-		if err := merge(c, m); err != nil {
-			return nil, err
-		}
+		f.merge(c, m)
 	}
-	return c, nil
+	return c
 }
 
-func (f *flattener) alias(n *yaml.Node) (*yaml.Node, error) {
+func (f *flattener) alias(n *yaml.Node) *yaml.Node {
 	if n.Alias == nil || f.open[n.Alias] {
-		return nil, nodeError{n, fmt.Sprintf("anchor %q contains itself", n.Value)}
+		return f.refuse(n, "anchor %q contains itself", n.Value)
 	}
 	if f.open == nil {
 		f.open = map[*yaml.Node]bool{}
 	}
 	f.open[n.Alias] = true
-	c, err := f.flatten(n.Alias)
+	c := f.flatten(n.Alias)
 	delete(f.open, n.Alias)
-	if err == nil && c.Kind == yaml.ScalarNode {
+	if c.Kind == yaml.ScalarNode {
 		c.Line, c.Column = n.Line, n.Column
 	}
-	return c, err
+	return c
+}
+
+// merge adds what a mapping (or the first of several) has and the target has not.
+func (f *flattener) merge(target, from *yaml.Node) {
+	if from.Kind == yaml.SequenceNode {
+		for _, m := range from.Content {
+			if m.Kind == yaml.SequenceNode {
+				f.refuse(m, "only mappings can be merged with <<")
+				continue
+			}
+			f.merge(target, m)
+		}
+		return
+	}
+	if from.Kind != yaml.MappingNode {
+		f.refuse(from, "only mappings can be merged with <<")
+		return
+	}
+	has := map[string]bool{}
+	for i := 0; i+1 < len(target.Content); i += 2 {
+		has[target.Content[i].Value] = true
+	}
+	for i := 0; i+1 < len(from.Content); i += 2 {
+		if !has[from.Content[i].Value] {
+			target.Content = append(target.Content, from.Content[i], from.Content[i+1])
+		}
+	}
 }
 
 func isMerge(key *yaml.Node) bool {
 	return key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0
-}
-
-// merge adds what a mapping (or the first of several) has and the target has not.
-func merge(target, from *yaml.Node) error {
-	switch from.Kind {
-	case yaml.SequenceNode:
-		for _, m := range from.Content {
-			if m.Kind != yaml.MappingNode {
-				return nodeError{m, "only mappings can be merged with <<"}
-			}
-			if err := merge(target, m); err != nil {
-				return err
-			}
-		}
-	case yaml.MappingNode:
-		has := map[string]bool{}
-		for i := 0; i+1 < len(target.Content); i += 2 {
-			has[target.Content[i].Value] = true
-		}
-		for i := 0; i+1 < len(from.Content); i += 2 {
-			if !has[from.Content[i].Value] {
-				target.Content = append(target.Content, from.Content[i], from.Content[i+1])
-			}
-		}
-	default:
-		return nodeError{from, "only mappings can be merged with <<"}
-	}
-	return nil
 }
 
 // lookup is the value of a mapping's key, or nil.

@@ -77,11 +77,13 @@ func (f Faults) only(warning bool) (out Faults) {
 
 // sorted puts the faults in order and drops what is said twice of one place. Two different faults of one place stay.
 func (f Faults) sorted(files []string) Faults {
-	slices.SortStableFunc(f, func(a, b Fault) int {
+	slices.SortFunc(f, func(a, b Fault) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)),
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Message, b.Message),
+			cmp.Compare(len(b.Hint), len(a.Hint)), // of the same fault, the one that helps
 		)
 	})
 	seen := map[Fault]bool{}

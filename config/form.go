@@ -18,11 +18,13 @@ type form struct {
 	scalar *scalar // a single value
 	list   *form   // a list of these
 	limit  int     // items of the list at most; 0: no limit of its own
+	full   string  // the list may not be empty; an item as an example
 	fields []field // a mapping with these keys
 	one    bool    // exactly one of the fields
 	table  *form   // a mapping from any key of this syntax
 	keys   *scalar
-	opaque bool // anything; whoever reads it checks it
+	absent map[string]bool // keys that are known but not available yet
+	opaque bool            // anything; whoever reads it checks it
 }
 
 type field struct {
@@ -47,11 +49,10 @@ func words(w ...string) *scalar {
 		if slices.Contains(w, v) {
 			return nil
 		}
-		hint := didYouMean(v, w)
-		if nearest(v, w) == "" {
-			hint = "write " + s.what
+		if near := nearest(v, w); near != "" {
+			return fmt.Errorf("%q is not %s; did you mean %q?", v, s.what, near)
 		}
-		return fmt.Errorf("%q is not %s; %s", v, s.what, hint)
+		return fmt.Errorf("%q is not %s", v, s.what)
 	}
 	return s
 }
@@ -60,7 +61,7 @@ func integer(what string, low, high int) *scalar {
 	s := &scalar{what: fmt.Sprintf("%s from %d to %d", what, low, high), json: []string{"integer"}}
 	s.check = func(v string) error {
 		if n, err := strconv.Atoi(v); err != nil || n < low || n > high {
-			return fmt.Errorf("%q is not %s; write %s", v, s.what, s.what)
+			return fmt.Errorf("%q is not %s", v, s.what)
 		}
 		return nil
 	}
@@ -77,7 +78,7 @@ func (s *scalar) or(word string) *scalar {
 			return nil
 		}
 		if s.check(v) != nil {
-			return fmt.Errorf("%q is not %s; write %s", v, c.what, c.what)
+			return fmt.Errorf("%q is not %s", v, c.what)
 		}
 		return nil
 	}
@@ -108,6 +109,8 @@ func (l *loader) check(n *yaml.Node, f *form, where string) {
 		return
 	}
 	switch {
+	case f.full != "" && (isNull(n) || n.Kind == yaml.SequenceNode && len(n.Content) == 0):
+		l.fault(n, where+" is empty", "add an entry such as "+f.full)
 	case isNull(n):
 		if f.scalar != nil {
 			l.fault(n, where+" is empty", "write "+f.wants()+" or remove the key")
@@ -126,7 +129,7 @@ func (l *loader) check(n *yaml.Node, f *form, where string) {
 			l.fault(n, fmt.Sprintf("%s has %d entries, more than %d", where, len(n.Content), f.limit), "remove some")
 		}
 		for i, item := range n.Content {
-			l.check(item, f.list, join(where, f.list.name(item, i)))
+			l.check(item, f.list, f.list.itemIn(where, item, i))
 		}
 	case n.Kind == yaml.MappingNode && (f.fields != nil || f.table != nil):
 		l.checkFields(n, f, where)
@@ -155,12 +158,16 @@ func (l *loader) checkFields(n *yaml.Node, f *form, where string) {
 					l.faultOf(key, where, err)
 				}
 			}
-			l.check(value, f.table, join(where, f.table.label(key.Value)))
+			l.check(value, f.table, f.table.in(where, key.Value))
 			continue
 		}
 		j := slices.Index(known, key.Value)
+		if f.absent[key.Value] {
+			l.fault(key, fmt.Sprintf("%s: %s is not available in this version", where, key.Value), "use another integration")
+			continue
+		}
 		if j < 0 {
-			l.fault(key, fmt.Sprintf("unknown key %q in %s", key.Value, where), didYouMean(key.Value, known))
+			l.fault(key, fmt.Sprintf("%s: unknown key %q", where, key.Value), didYouMean(key.Value, known))
 			continue
 		}
 		l.check(value, f.fields[j].form, join(where, key.Value))
@@ -171,7 +178,11 @@ func (l *loader) checkFields(n *yaml.Node, f *form, where string) {
 		}
 	}
 	if f.one && len(given) != 1 {
-		l.fault(n, fmt.Sprintf("%s has %d keys", where, len(given)), "write exactly one of "+strings.Join(known, ", "))
+		hint := "write exactly one of " + strings.Join(known, ", ")
+		if len(known) > 8 {
+			hint = "write exactly one, such as " + known[0]
+		}
+		l.fault(n, fmt.Sprintf("%s has %d keys", where, len(given)), hint)
 	}
 }
 
@@ -197,22 +208,40 @@ func (f *form) wants() string {
 	return strings.Join(w, " or ")
 }
 
-// name is how messages call an item of a list: by its name where it has one, else by its number.
-func (f *form) name(item *yaml.Node, i int) string {
+// itemIn is how messages call an item of a list: by its name where it has one, else by its number.
+func (f *form) itemIn(where string, item *yaml.Node, i int) string {
 	if name := lookup(item, "name"); name != nil && name.Kind == yaml.ScalarNode && name.Value != "" {
-		return f.label(name.Value)
+		return f.in(where, name.Value)
 	}
-	if f.noun == "" {
-		return fmt.Sprintf("entry %d", i+1)
+	noun := f.noun
+	if noun == "" {
+		noun = "entry"
 	}
-	return fmt.Sprintf("%s %d", f.noun, i+1)
+	return join(f.above(where), fmt.Sprintf("%s %d", noun, i+1))
 }
 
-func (f *form) label(name string) string {
-	if f.noun == "" {
-		return fmt.Sprintf("%q", name)
+// in is how messages call something that has a name.
+func (f *form) in(where, name string) string {
+	if f.noun != "" {
+		return join(f.above(where), fmt.Sprintf("%s %q", f.noun, name))
 	}
-	return fmt.Sprintf("%s %q", f.noun, name)
+	if !nameRE.MatchString(name) {
+		name = strconv.Quote(name)
+	}
+	return join(where, name)
+}
+
+// above drops the key of a list that only repeats its items' noun: in place of "steps: step 1", "step 1".
+func (f *form) above(where string) string {
+	i := strings.LastIndex(where, ": ")
+	key := where
+	if i >= 0 {
+		key = where[i+2:]
+	}
+	if f.noun == "" || !strings.HasPrefix(strings.TrimSuffix(strings.ReplaceAll(key, "_", " "), "ies"), strings.TrimSuffix(f.noun, "y")) {
+		return where
+	}
+	return where[:max(i, 0)]
 }
 
 func join(where, more string) string {

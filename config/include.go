@@ -54,7 +54,7 @@ func (l *loader) match(pattern *yaml.Node) (paths []string) {
 		l.warn(pattern, fmt.Sprintf("include: no file matches %q", pattern.Value), "patterns are relative to the file's folder")
 	}
 	for _, path := range all {
-		if slices.Contains(l.cfg.Files, path) {
+		if slices.ContainsFunc(l.cfg.Files, func(f string) bool { return filepath.Clean(f) == path }) {
 			continue
 		}
 		if len(l.cfg.Files) > MaxIncludes {
@@ -79,6 +79,7 @@ func (l *loader) included(path string, pattern *yaml.Node) []*amconfig.Route {
 		for _, e := range splitError(err) {
 			l.faults = append(l.faults, l.placed(e, nil, nil))
 		}
+		l.locate(text)
 		return nil
 	}
 	if d.root == nil || isNull(d.root) {
@@ -139,12 +140,7 @@ func (l *loader) routes(d *document, text []byte) []*amconfig.Route {
 		Routes []*amconfig.Route `yaml:"routes"`
 	}
 	err := yamlv2.UnmarshalStrict(text, &file)
-	var flat flattener
-	tree, flatErr := flat.flatten(lookup(d.root, "routes"))
-	if flatErr != nil {
-		l.nodeFault(flatErr)
-		return nil
-	}
+	tree := l.flatten(lookup(d.root, "routes"))
 	p := &prober{l: l}
 	var found Faults
 	if tree.Kind == yaml.SequenceNode {

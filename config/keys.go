@@ -81,6 +81,16 @@ var (
 		return err
 	}}
 
+	turnLength = &scalar{what: "a number of hours, days, weeks or months such as 12h, 7d, 1w or 1month", pattern: `^[0-9]+(h|d|w|month)$`, check: func(v string) error {
+		_, err := oncall.ParseEvery(v)
+		return err
+	}}
+
+	handoff = &scalar{what: `a cron expression such as "0 9 * * MON"`, check: func(v string) error {
+		_, err := oncall.ParseHandoff(v)
+		return err
+	}}
+
 	severity = words("sev1", "sev2", "sev3", "sev4", "sev5")
 
 	severityOrTemplate = &scalar{what: "sev1 to sev5 or a template", check: func(v string) error {
@@ -92,6 +102,8 @@ var (
 
 	titleTemplate = &scalar{what: "a text, which may be a template", check: parseTemplate}
 )
+
+var unnamedRE = regexp.MustCompile(`^template: (:\d+)+: `)
 
 func parseDuration(v string) (time.Duration, error) {
 	d, err := model.ParseDuration(v)
@@ -105,7 +117,7 @@ func parseDuration(v string) (time.Duration, error) {
 func parseTemplate(v string) error {
 	_, err := template.New("").Funcs(template.FuncMap(amtemplate.DefaultFuncs)).Parse(v)
 	if err != nil {
-		return fmt.Errorf("not a template: %s; write one as in Alertmanager's receivers", strings.TrimPrefix(err.Error(), "template: "))
+		return fmt.Errorf("not a template: %s; write one as in Alertmanager's receivers", unnamedRE.ReplaceAllString(err.Error(), ""))
 	}
 	return nil
 }
@@ -116,12 +128,16 @@ func mapping(noun string, fs ...field) *form   { return &form{noun: noun, fields
 func need(key string, f *form) field           { return field{key, f, true} }
 func may(key string, f *form) field            { return field{key, f, false} }
 func (f form) described(doc string) *form      { f.doc = doc; return &f }
-func (f form) limited(doc string, n int) *form { f.doc, f.limit = doc, n; return &f }
+
+// atLeastOne is a list that may not be empty; hint shows an entry.
+func atLeastOne(doc, hint string, f *form) *form { return &form{doc: doc, list: f, full: hint} }
+
+func (f form) atMost(n int) *form { f.limit = n; return &f }
 
 // The keys of our sections: SPEC §3 to §6.
 var (
 	methodForm = func() *form {
-		f := &form{noun: "contact method", one: true}
+		f := &form{noun: "contact method", one: true, absent: absent}
 		for _, i := range integrations {
 			f.fields = append(f.fields, may(i, &form{doc: "Alertmanager's " + i + " config.", opaque: true}))
 		}
@@ -132,7 +148,7 @@ var (
 	}()
 
 	ruleForm = mapping("rule",
-		need("via", listOf("Contact methods, all at once.", &form{noun: "method", scalar: name})),
+		need("via", atLeastOne("Contact methods, all at once.", "email", &form{noun: "method", scalar: name})),
 		may("after", single("How long after the page; default at once.", duration)))
 
 	userForm = mapping("user",
@@ -142,8 +158,8 @@ var (
 		may("time_zone", single("The zone in which this user reads times; default UTC.", zone)),
 		may("contact_methods", &form{doc: "Ways to reach this user: a name, an integration, its config.", table: methodForm, keys: name}),
 		may("notification_rules", (&form{fields: []field{
-			may("high", listOf("At a page of high urgency; default every contact method at once.", ruleForm)),
-			may("low", listOf("At a page of low urgency; default every contact method at once.", ruleForm)),
+			may("high", atLeastOne("At a page of high urgency; default every contact method at once.", "{via: [email]}", ruleForm)),
+			may("low", atLeastOne("At a page of low urgency; default every contact method at once.", "{via: [email]}", ruleForm)),
 		}}).described("When to use which contact method.")))
 
 	windowForm = &form{noun: "window", scalar: &scalar{what: "the name of a time interval"}, fields: []field{
@@ -156,8 +172,8 @@ var (
 		need("users", listOf("Turns in order; a list shares one turn, nobody is an intended gap.",
 			&form{noun: "turn", scalar: name, list: single("", name)})),
 		need("start", single("Local wall clock; the shift that begins then is the first turn's.", wallTime)),
-		may("every", single("How long a turn is: Nh, Nd, Nw or Nmonth.", text)),
-		may("handoff", single("Or when turns change: a cron expression of five fields.", text)),
+		may("every", single("How long a turn is: Nh, Nd, Nw or Nmonth.", turnLength)),
+		may("handoff", single("Or when turns change: a cron expression of five fields.", handoff)),
 		may("count", single("Whether turns of days count all days or active ones.", words("calendar", "active_days"))))
 
 	layerForm = mapping("layer",
@@ -193,18 +209,18 @@ var (
 	}}
 
 	stepForm = mapping("step",
-		need("notify", listOf("", targetForm).limited("Who is paged, together.", MaxTargets)),
+		need("notify", atLeastOne("Who is paged, together.", "{user: ana}", targetForm).atMost(MaxTargets)),
 		may("escalate_after", single("How long this step has before the next begins; default 5m.", duration)),
 		may("assign", single("All targets, or one for each incident in turn; default all.", words("all", "round_robin"))),
 		may("require_acks", single("How many people must acknowledge; default 1.", integer("a number", 1, MaxTargets).or("all"))))
 
 	hoursForm = mapping("support hours",
 		need("time_zone", single("The zone of the hours.", zone)),
-		need("active", listOf("The union of windows.", windowForm)))
+		need("active", atLeastOne("The union of windows.", `{days: [mon-fri], from: "09:00", to: "18:00"}`, windowForm)))
 
 	policyForm = mapping("escalation policy",
 		need("name", single("How incident_configs call this policy.", name)),
-		need("steps", listOf("", stepForm).limited("The ladder.", MaxSteps)),
+		need("steps", atLeastOne("The ladder.", "{notify: [{user: ana}]}", stepForm).atMost(MaxSteps)),
 		may("repeat", single("How many times more the ladder is walked; default 3.", integer("a number", 0, MaxRepeat).or("forever"))),
 		may("repeat_from", single("The number of the step where it is walked again; default 1.", integer("a step's number", 1, MaxSteps))),
 		may("ack_timeout", &form{doc: "By severity: how long an acknowledgement holds.", table: single("", duration), keys: severity}),

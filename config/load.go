@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	"go.yaml.in/yaml/v3"
@@ -112,6 +111,7 @@ func (l *loader) main(text []byte) {
 	d, err := readDocument(l.file, text)
 	if err != nil { // perhaps Alertmanager's parser, which is older, reads it
 		l.loadUpstream(text, nil)
+		l.locate(text)
 		l.finish(nil)
 		return
 	}
@@ -120,16 +120,12 @@ func (l *loader) main(text []byte) {
 			"remove the --- or what follows it")
 	}
 	taken := l.take(d)
-	rest := text
-	if len(taken) > 0 {
-		cut, ok := l.cut(d, taken, text)
-		if !ok {
-			return
-		}
-		rest = cut
+	l.nameUpstream(d, len(taken) > 0)
+	if len(taken) == 0 {
+		l.loadUpstream(text, d)
+	} else if rest, ok := l.cut(d, taken, text); ok {
+		l.loadUpstream(rest, d)
 	}
-	l.nameUpstream(d)
-	l.loadUpstream(rest, d)
 	routes := l.include()
 	l.build()
 	l.finish(routes)
@@ -147,9 +143,7 @@ func (l *loader) take(d *document) (taken []entry) {
 		}
 		_, outer, _ := d.extent(r)
 		for i, item := range r.value().Content {
-			taken = append(taken, entries(item, d.itemEnd(r.value(), i, outer), func(key string) bool {
-				return slices.ContainsFunc(receiverKeys, func(f field) bool { return f.key == key })
-			})...)
+			taken = append(taken, entries(item, d.itemEnd(r.value(), i, outer), isReceiverKey)...)
 		}
 	}
 	return taken
@@ -160,11 +154,7 @@ func (l *loader) addSection(key, value *yaml.Node) {
 		l.fault(key, fmt.Sprintf("this version of midwatch does not %s yet", what), "remove the section "+key.Value)
 		return
 	}
-	flat, err := l.flat.flatten(value)
-	if err != nil {
-		l.nodeFault(err)
-		return
-	}
+	flat := l.flatten(value)
 	for _, s := range l.sections {
 		if s.name == key.Value && s.file == l.file {
 			l.fault(key, fmt.Sprintf("the section %s is there twice", key.Value), fmt.Sprintf("join it with the one in line %d", s.key.Line))
@@ -173,11 +163,14 @@ func (l *loader) addSection(key, value *yaml.Node) {
 	l.sections = append(l.sections, section{l.file, key.Value, key, flat})
 }
 
-func (l *loader) nodeFault(err error) {
-	var e nodeError
-	if errors.As(err, &e) {
-		l.fault(e.node, e.text, "write it without the alias")
+// flatten writes out a value's aliases and says what cannot be.
+func (l *loader) flatten(n *yaml.Node) *yaml.Node {
+	l.flat.faults = nil
+	c := l.flat.flatten(n)
+	for _, f := range l.flat.faults {
+		l.fault(f.node, f.text, "write it out")
 	}
+	return c
 }
 
 // cut makes the text that Alertmanager's loader may see.
@@ -203,8 +196,8 @@ func (l *loader) cut(d *document, taken []entry, text []byte) ([]byte, bool) {
 	return []byte(rest), true
 }
 
-// nameUpstream learns the names that our sections may use.
-func (l *loader) nameUpstream(d *document) {
+// nameUpstream learns the names that our sections may use. In a file without any, what is wrong is not ours to say.
+func (l *loader) nameUpstream(d *document, mixed bool) {
 	if d.root == nil || d.root.Kind != yaml.MappingNode {
 		return
 	}
@@ -213,13 +206,14 @@ func (l *loader) nameUpstream(d *document) {
 		if value == nil {
 			continue
 		}
-		flat, err := l.flat.flatten(value)
-		switch {
-		case err != nil:
-			l.nodeFault(err)
-		case key == "global":
+		flat := l.flat.flatten(value)
+		if mixed {
+			flat = l.flatten(value)
+		}
+		switch key {
+		case "global":
 			l.global = flat
-		case key == "receivers":
+		case "receivers":
 			l.receiver.addAll(l, flat)
 			l.sections = append(l.sections, section{l.file, key, value, flat})
 		default:

@@ -38,7 +38,7 @@ func (l *loader) each(key string, read func(object)) {
 			continue
 		}
 		for i, item := range s.value.Content {
-			o := l.object(item, f.list, f.list.name(item, i))
+			o := l.object(item, f.list, f.list.itemIn(key, item, i))
 			if item.Kind == yaml.MappingNode {
 				read(o)
 			}
@@ -133,7 +133,7 @@ func (o object) items(key string) (out []object) {
 		return nil
 	}
 	for i, item := range list.Content {
-		out = append(out, object{o.l, item, f.list, join(o.where, f.list.name(item, i)), o.ok})
+		out = append(out, object{o.l, item, f.list, f.list.itemIn(join(o.where, key), item, i), o.ok})
 	}
 	return out
 }

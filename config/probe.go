@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	amconfig "github.com/prometheus/alertmanager/config"
@@ -15,8 +17,7 @@ import (
 // probe finds what is wrong with Alertmanager's part of a file.
 func (l *loader) probe(root *yaml.Node) Faults {
 	var flat flattener
-	root, err := flat.flatten(root)
-	if err != nil || root.Kind != yaml.MappingNode {
+	if root = flat.flatten(root); len(flat.faults) > 0 || root.Kind != yaml.MappingNode {
 		return nil
 	}
 	p := &prober{l: l}
@@ -36,7 +37,7 @@ func (p *prober) top(root *yaml.Node) {
 		key, value := root.Content[i], root.Content[i+1]
 		switch key.Value {
 		case "global":
-			sound = p.try([]string{key.Value}, key, pair{key, value})
+			sound = p.keys([]string{key.Value}, value, func(piece *yaml.Node) []pair { return []pair{{key, piece}} })
 			p.global = value
 		case "templates", "tracing", "event_recorder":
 			p.try([]string{key.Value}, key, pair{key, value})
@@ -93,8 +94,50 @@ func (p *prober) try(path []string, at *yaml.Node, pairs ...pair) bool {
 			if key := c.keyOf(); key != "" && strings.Contains(c.text, "not found") {
 				f.Hint = didYouMean(key, upstreamKeys(path))
 			}
+		} else if n := named(c.text, pairs); n != nil {
+			f.Line, f.Column = n.Line, n.Column
 		}
 		p.found = append(p.found, f)
+	}
+	return false
+}
+
+var keyNameRE = regexp.MustCompile(`[a-z]+(?:_[a-z]+)+`)
+
+// named is the last key that a message speaks of, as in "at most one of api_key & api_key_file must be configured".
+func named(message string, pairs []pair) (last *yaml.Node) {
+	words := keyNameRE.FindAllString(message, -1)
+	for _, one := range pairs {
+		spot(one.value, nil, func(n *yaml.Node, _ []string, isKey bool) bool {
+			if isKey && n.Line > 0 && slices.Contains(words, n.Value) && (last == nil || at(last).before(at(n))) {
+				last = n
+			}
+			return true
+		})
+	}
+	return last
+}
+
+// keys tries a mapping as a whole, and if that is refused, each of its keys on its own, which says better what is
+// meant. wrap puts a mapping where it belongs.
+func (p *prober) keys(path []string, n *yaml.Node, wrap func(*yaml.Node) []pair) bool {
+	before := len(p.found)
+	if p.try(path, n, wrap(n)...) {
+		return true
+	}
+	if n.Kind != yaml.MappingNode {
+		return false
+	}
+	whole := p.found[before:]
+	p.found = p.found[:before:before]
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		one := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column, Content: n.Content[i : i+2]}
+		if one.Content[0].Line > 0 {
+			p.try(path, n.Content[i+1], wrap(one)...)
+		}
+	}
+	if len(p.found) == before {
+		p.found = append(p.found, whole...)
 	}
 	return false
 }
@@ -126,6 +169,8 @@ func without(n *yaml.Node, drop func(key string) bool, instead ...pair) *yaml.No
 	}
 	return c
 }
+
+func never(string) bool { return false }
 
 // receivers tries each integration on its own, then what is left of the receiver. Without a sound global only what
 // does not depend on it can be said.
@@ -165,7 +210,7 @@ func (p *prober) integration(key, body *yaml.Node, sound bool) {
 		p.found = append(p.found, f)
 		return
 	}
-	receiver := without(&yaml.Node{}, nil, pair{plain("name"), plain(stubName)}, pair{key, sequence(body)})
+	receiver := without(&yaml.Node{}, never, pair{plain("name"), plain(stubName)}, pair{key, sequence(body)})
 	pairs := []pair{{plain("receivers"), sequence(receiver)}}
 	if p.global != nil {
 		pairs = append(pairs, pair{plain("global"), p.global})
@@ -188,21 +233,12 @@ func dependent(found Faults, first int) Faults {
 }
 
 func isIntegration(key string) bool {
-	for _, i := range integrations {
-		if key == i+"_configs" {
-			return true
-		}
-	}
-	return false
+	name, ok := strings.CutSuffix(key, "_configs")
+	return ok && slices.Contains(integrations, name)
 }
 
 func isReceiverKey(key string) bool {
-	for _, f := range receiverKeys {
-		if f.key == key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(receiverKeys, func(f field) bool { return f.key == key })
 }
 
 // route tries each route without its children, and without the names that are checked on their own.
@@ -223,17 +259,16 @@ func (p *prober) route(r *yaml.Node, path []string, root bool) {
 		return false
 	}
 	stub := pair{plain("receiver"), plain(stubName)}
-	if root {
-		if isNull(lookup(r, "receiver")) {
-			p.try(path, r, pair{plain("route"), without(r, drop)})
-		} else {
-			p.try(path, r, pair{plain("route"), without(r, drop, stub)})
+	p.keys(path, without(r, drop), func(piece *yaml.Node) []pair {
+		switch {
+		case root && isNull(lookup(r, "receiver")):
+			return []pair{{plain("route"), piece}}
+		case root:
+			return []pair{{plain("route"), without(piece, never, stub)}}
 		}
-	} else {
-		tree := &yaml.Node{Kind: yaml.MappingNode}
-		tree = without(tree, nil, stub, pair{plain("routes"), sequence(without(r, drop))})
-		p.try(path, r, pair{plain("route"), tree})
-	}
+		tree := without(&yaml.Node{}, never, stub, pair{plain("routes"), sequence(piece)})
+		return []pair{{plain("route"), tree}}
+	})
 	if children := lookup(r, "routes"); children != nil && children.Kind == yaml.SequenceNode {
 		for _, c := range children.Content {
 			p.route(c, append(path[:len(path):len(path)], "routes"), false)

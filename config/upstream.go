@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	commoncfg "github.com/prometheus/common/config"
@@ -117,6 +118,42 @@ func (l *loader) placed(e loadError, root *yaml.Node, found Faults) Fault {
 		return false
 	})
 	return f
+}
+
+var anchorRE = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
+// locate finds, in a text that is no YAML, the places of the faults that have none yet, and says what a tab does.
+func (l *loader) locate(text []byte) {
+	d := &document{}
+	d.split(string(text))
+	for i := range l.faults {
+		f := &l.faults[i]
+		if f.File != l.file || f.Line > len(d.lines) {
+			continue
+		}
+		if m := anchorRE.FindStringSubmatch(f.Message); m != nil {
+			f.Line, f.Column = d.find("*" + m[1])
+			f.Hint = "define it as &" + m[1] + " before it is used"
+			continue
+		}
+		line := d.lines[f.Line-1]
+		if tab := strings.IndexByte(line, '\t'); tab >= 0 && strings.Contains(f.Message, "cannot start any token") {
+			f.Column = utf8.RuneCountInString(line[:tab]) + 1
+			f.Hint = "indent with blanks; YAML takes no tabs"
+		} else if f.Column == 1 {
+			f.Column = utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeft(line, " ")) + 1
+		}
+	}
+}
+
+// find is where a text is first, or the beginning.
+func (d *document) find(what string) (line, column int) {
+	for i, text := range d.lines {
+		if before, _, ok := strings.Cut(text, what); ok {
+			return i + 1, utf8.RuneCountInString(before) + 1
+		}
+	}
+	return 1, 1
 }
 
 var quotedRE = regexp.MustCompile(`"((?:[^"\\]|\\.)+)"`)

@@ -16,7 +16,7 @@ import (
 // A pendingMethod waits for Alertmanager's loader.
 type pendingMethod struct {
 	file        string
-	user        string
+	user, name  string
 	index       int // in the user's Methods
 	integration string
 	where       string
@@ -71,10 +71,13 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 	if table.node != nil && table.node.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(table.node.Content); i += 2 {
 			key, value := table.node.Content[i], table.node.Content[i+1]
-			where := join(o.where, methodForm.label(key.Value))
-			m := pendingMethod{file: l.file, user: u.Name, where: where}
+			where := methodForm.in(table.where, key.Value)
+			m := pendingMethod{file: l.file, user: u.Name, name: key.Value, where: where}
 			if value.Kind == yaml.MappingNode && len(value.Content) == 2 {
 				m.integration, m.body = value.Content[0].Value, value.Content[1]
+				if isNull(m.body) {
+					m.body = &yaml.Node{Kind: yaml.MappingNode, Line: m.body.Line, Column: m.body.Column}
+				}
 			}
 			all = append(all, found{at(key), key.Value, m})
 		}
@@ -83,7 +86,7 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 		to := o.get("email")
 		body := &yaml.Node{Kind: yaml.MappingNode, Line: to.Line, Column: to.Column,
 			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "to", Line: to.Line, Column: to.Column}, to}}
-		m := pendingMethod{file: l.file, user: u.Name, where: join(o.where, "email"), integration: "email", body: body, shorthand: true}
+		m := pendingMethod{file: l.file, user: u.Name, name: "email", where: join(o.where, "email"), integration: "email", body: body, shorthand: true}
 		all = append(all, found{at(email), "email", m})
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].at.before(all[j].at) })
@@ -92,8 +95,8 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 			continue
 		}
 		given = append(given, one.name)
-		if one.method.body == nil && one.method.integration == "" {
-			continue
+		if one.method.body == nil {
+			continue // the checker said why
 		}
 		one.method.index = len(u.Methods)
 		u.Methods = append(u.Methods, Method{Name: one.name, Integration: one.method.integration, Set: keysSet(one.method.body)})
@@ -125,18 +128,14 @@ func readRules(o object, key string, methods []string) []escalation.Rule {
 		if len(methods) == 0 {
 			return nil
 		}
-		return []escalation.Rule{{Via: methods}}
-	}
-	items := o.items(key)
-	if len(items) == 0 && o.ok {
-		o.fault(o.here(key), key+" has no rules, so that nobody would be woken", "add one such as {via: [email]}, or remove the key for every contact method at once")
+		return []escalation.Rule{{Via: slices.Clone(methods)}}
 	}
 	known := &names{list: methods, at: map[string]place{}}
 	for _, m := range methods {
 		known.at[m] = place{}
 	}
 	var rules []escalation.Rule
-	for _, item := range items {
+	for _, item := range o.items(key) {
 		r := escalation.Rule{After: item.duration("after", 0)}
 		for _, via := range item.texts("via") {
 			if !item.refer(via, "contact method", known) {
@@ -147,9 +146,6 @@ func readRules(o object, key string, methods []string) []escalation.Rule {
 				continue
 			}
 			r.Via = append(r.Via, via.Value)
-		}
-		if item.ok && len(item.texts("via")) == 0 {
-			item.fault(item.here("via"), "via is empty", "name a contact method, or remove the rule")
 		}
 		rules = append(rules, r)
 	}
@@ -174,7 +170,7 @@ func (l *loader) loadMethods() {
 	var loaded []pendingMethod
 	sound := l.startMethods(&e)
 	for _, m := range l.methods {
-		if l.ownMethod(m) {
+		if slices.Contains(integrations, m.integration) {
 			loaded = append(loaded, m)
 		}
 	}
@@ -204,7 +200,7 @@ const methodRoute = "route: {receiver: " + stubName + "}"
 func (l *loader) startMethods(e *emitter) (sound bool) {
 	if l.global != nil {
 		p := &prober{l: l}
-		if sound = p.try([]string{"global"}, l.global, pair{plain("global"), l.global}); sound {
+		if sound = p.try(nil, l.global, pair{plain("global"), l.global}); sound {
 			e.node("global: ", nil, l.global, "")
 		}
 	} else {
@@ -215,21 +211,10 @@ func (l *loader) startMethods(e *emitter) (sound bool) {
 	return sound
 }
 
-// emit writes the receiver of a method. A slash cannot be in a user's name, so these names are unique.
+// emit writes the receiver of a method. A slash is in neither name, so together they are unique.
 func (m pendingMethod) emit(e *emitter) {
-	e.write(fmt.Sprintf(" {name: %q,", "midwatch/"+m.user+"/"+fmt.Sprint(m.index)), nil, nil)
+	e.write(fmt.Sprintf(" {name: %q,", "midwatch/"+m.user+"/"+m.name), nil, nil)
 	e.node(" "+m.integration+"_configs: [", nil, m.body, "]},")
-}
-
-// ownMethod answers for what is not Alertmanager's; it says whether the method is left for its loader.
-func (l *loader) ownMethod(m pendingMethod) bool {
-	switch {
-	case m.integration == IntegrationLog || m.integration == IntegrationOutbox:
-		return false
-	case slices.Contains(integrations, m.integration):
-		return true
-	}
-	return false
 }
 
 // refused says what the loader has against one method.

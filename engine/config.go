@@ -19,8 +19,8 @@ type Config struct {
 	Policies     map[string]escalation.Policy
 	Paging       escalation.Paging
 	ReopenWindow time.Duration
-	Incidents    map[string][]IncidentConfig // by receiver
-	Severity     func(label string) string   // maps an alert's severity label to ours
+	Incidents    map[string][]IncidentConfig                   // by receiver
+	Severity     func(label string) string                     // maps an alert's severity label to ours
 	Hours        func(escalation.Hours) (*oncall.Hours, error) // reads support hours
 }
 

@@ -4,6 +4,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,17 +34,21 @@ type Core struct {
 	overrides  map[string][]oncall.Override
 	schedules  map[string]*oncall.Schedule // the file's, with the overrides made at run time
 
+	past func(n int) (incident.Incident, error) // reads one that is not in memory any more; nil: nothing is
+
 	agenda  *agenda
 	journal journal
 	last    int    // number of the newest incident
 	seq     uint64 // of the newest event
+	refused uint64 // alerts past the limit of their name
 	records uint64 // of the newest line of the delivery log or chunk of members
 
 	clock  clock
 	now    time.Time
 	acting Action // the one being taken; zero between them
 
-	units  []unit // of the turn under way
+	units  []unit  // of the turn under way
+	dirty  []*live // changed by the unit under way
 	sends  []Send
 	events []incident.Event
 	gone   []string // deliveries that must not go out any more
@@ -53,10 +58,10 @@ type Core struct {
 type live struct {
 	incident incident.Incident
 	ladder   escalation.Page
-	members  map[uint64]bool   // every alert that ever belonged to it
-	firing   map[uint64]bool   // those that fire now
-	sends    map[string]bool   // its deliveries without an outcome
-	told     map[string]Notice // user/method → what reached them, for the all-clear
+	members  map[uint64]router.Labels // every alert that ever belonged to it, by fingerprint
+	firing   map[uint64]bool          // those that fire now
+	sends    map[string]bool          // its deliveries without an outcome
+	told     map[string]Notice        // user/method → what reached them, for the all-clear
 	dirty    bool
 	joined   []uint64 // members new in this turn
 }
@@ -79,7 +84,7 @@ type Send struct {
 	Delivery Delivery
 	Incident incident.Incident // zero for a group's notification
 	Alerts   []*router.Alert   // firing ones first; at most maxAlertsInMessage for a page
-	Resolved map[uint64]bool   // which of Alerts are over, by fingerprint
+	Over     map[uint64]bool   // which of Alerts are over, by fingerprint; a group's say it by their EndsAt
 	Also     []string          // who else was paged so far
 	NextAt   time.Time         // when the ladder goes on
 	NextWho  []string
@@ -118,6 +123,9 @@ func New(cfg *Config, seed uint64) *Core {
 	return c
 }
 
+// Committed says that the last turn is on disk.
+func (c *Core) Committed() { c.router.Committed() }
+
 // Router is the alert side, for ingest's fast path and for reading.
 func (c *Core) Router() *router.Router { return c.router }
 
@@ -155,7 +163,7 @@ func (c *Core) begin(at Instant) {
 func (c *Core) take(in Input) Answer {
 	switch in := in.(type) {
 	case Alerts:
-		c.receive(in.Alerts)
+		c.routed(c.router.Receive(in.Alerts, c.now))
 		return Answer{}
 	case Action:
 		return c.act(in)
@@ -235,7 +243,13 @@ func (c *Core) put(key string, value []byte) {
 }
 
 func (c *Core) finish(answers []Answer) Turn {
-	t := Turn{Batches: batches(append(c.writeJournal(), c.units...)), Answers: answers, Cancels: c.gone, Events: c.events}
+	units := append(c.writeJournal(), c.units...)
+	if slices.ContainsFunc(units, func(u unit) bool { return len(u.order) > 0 }) {
+		var alive unit
+		alive.put(keyAlive, encode("alive", c.now))
+		units = append(units, alive)
+	}
+	t := Turn{Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events}
 	for _, s := range c.sends {
 		// What ended within the turn never leaves: it opened and resolved before its first page.
 		if d := c.deliveries[s.Delivery.Key]; d != nil && !d.Withdrawn {

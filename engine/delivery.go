@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ type Delivery struct {
 	Parent      string `json:"parent,omitempty"` // the ladder's key, where a receiver's integrations share one
 
 	Policy string `json:"policy,omitempty"`
-	Step   int    `json:"step,omitempty"`
+	Rung   int    `json:"step,omitempty"` // the ladder's step, from 1
 	Cycle  int    `json:"cycle,omitempty"`
 	Reason string `json:"reason,omitempty"`
 
@@ -60,19 +61,65 @@ const (
 	deliverGroup       = "receiver"
 )
 
-// A GroupMessage is a group notification as it was decided at the flush. The alerts are named, not copied: their
-// bodies are in the alert table.
+// A GroupMessage is a group notification as it was decided at the flush. Its stored form names the alerts instead of
+// copying them, for their bodies are in the alert table: a group of 10,000 must fit into one record.
 type GroupMessage struct {
-	Ref            string            `json:"ref"`
-	Key            string            `json:"key"`
-	Labels         map[string]string `json:"labels,omitempty"`
-	RouteLabels    map[string]string `json:"route_labels,omitempty"`
-	Reason         string            `json:"reason,omitempty"`
-	RepeatInterval time.Duration     `json:"repeat_interval"`
-	At             time.Time         `json:"at"`
-	Firing         []uint64          `json:"firing,omitempty"`   // fingerprints
-	Resolved       []uint64          `json:"resolved,omitempty"` // fingerprints
-	State          map[string]string `json:"state,omitempty"`
+	notify router.Notify
+	stored groupRecord // between reading it and revive
+}
+
+func newGroupMessage(n router.Notify) *GroupMessage { return &GroupMessage{notify: n} }
+
+// Notify is what the router decided.
+func (m *GroupMessage) Notify() router.Notify { return m.notify }
+
+// groupRecord is a GroupMessage's stored form.
+type groupRecord struct {
+	Notify   router.Notify `json:"notify"` // without its alerts and its entry's hashes
+	Alerts   []uint64      `json:"alerts"` // fingerprints, in order
+	Resolved []bool        `json:"resolved"`
+	Entry    []byte        `json:"entry"`
+}
+
+func (m *GroupMessage) MarshalJSON() ([]byte, error) {
+	r := groupRecord{Notify: m.notify, Entry: m.notify.Entry.Encode(nil)}
+	for _, a := range m.notify.Alerts {
+		r.Alerts = append(r.Alerts, a.Fingerprint())
+		r.Resolved = append(r.Resolved, !a.EndsAt.IsZero())
+	}
+	r.Notify.Alerts, r.Notify.Entry = nil, router.LogEntry{LogKey: m.notify.Entry.LogKey}
+	return json.Marshal(r)
+}
+
+// UnmarshalJSON reads the stored form. The alerts are stubs with a fingerprint's worth of truth until revive.
+func (m *GroupMessage) UnmarshalJSON(data []byte) error {
+	var r groupRecord
+	if err := json.Unmarshal(data, &r); err != nil {
+		return err
+	}
+	entry, err := router.DecodeLogEntry(r.Entry)
+	if err != nil {
+		return err
+	}
+	m.notify, m.stored = r.Notify, r
+	m.notify.Entry = entry
+	return nil
+}
+
+// revive puts the alerts back, as find knows them. One that is no longer known is left out.
+func (m *GroupMessage) revive(find func(fingerprint uint64) *router.Alert) {
+	for i, fp := range m.stored.Alerts {
+		a := find(fp)
+		if a == nil {
+			continue
+		}
+		frozen := *a
+		if !m.stored.Resolved[i] {
+			frozen.EndsAt = time.Time{}
+		}
+		m.notify.Alerts = append(m.notify.Alerts, &frozen)
+	}
+	m.stored = groupRecord{}
 }
 
 // Outcome is what became of an attempt.

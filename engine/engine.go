@@ -186,6 +186,9 @@ func (e *Engine) turn(requests []request) error {
 	if err == nil || errors.Is(err, ErrUnsaved) {
 		e.record(t.Events)
 	}
+	if err == nil {
+		e.core.Committed()
+	}
 	e.mu.Unlock()
 	if !due.IsZero() && !due.After(at.Wall) {
 		e.stats.lag.Observe(at.Wall.Sub(due).Seconds())
@@ -335,7 +338,7 @@ func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 	now := e.now().Wall
 	rest := alerts[:0:0]
 	for _, a := range alerts {
-		if !e.core.router.Table().Touch(a, now) {
+		if !e.core.router.Touch(a, now) {
 			rest = append(rest, a)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // then the whole table is folded into snapshot chunks, a chunk a turn, so that the journal can be cut. A record holds
 // the merged alerts, so replaying it twice changes nothing.
 //
-// What only moves an alert's end (a repeat from Prometheus) is not written. An alert whose end had not passed when it
-// was last written, and of which no end was written since, was firing when we stopped.
+// What only moves an alert's end (a repeat from Prometheus) is not written: an alert of which no end was written was
+// firing when we stopped, and then it gets at least resolve_timeout to be heard of again, whatever its end said.
 type journal struct {
 	seq     uint64 // of the newest record
 	bytes   int    // since the last fold
@@ -59,7 +59,7 @@ func (c *Core) note(a *router.Alert) {
 		j.changed = map[uint64][]*router.Alert{}
 	}
 	fp := a.Fingerprint()
-	same := func(b *router.Alert) bool { return slices.Equal(a.Labels, b.Labels) }
+	same := func(b *router.Alert) bool { return a.Labels.Equal(b.Labels) }
 	if i := slices.IndexFunc(j.changed[fp], same); i >= 0 {
 		j.changed[fp][i] = a
 		return
@@ -81,7 +81,7 @@ func (c *Core) writeJournal() []unit {
 	var units []unit
 	for len(alerts) > 0 {
 		var record []byte
-		record, alerts = appendAlerts(c.now, alerts)
+		record, alerts = appendAlerts(alerts)
 		j.seq++
 		j.bytes += len(record)
 		var u unit
@@ -89,7 +89,7 @@ func (c *Core) writeJournal() []unit {
 		units = append(units, u)
 	}
 	if j.fold == nil && j.bytes >= max(foldAtLeast, 2*j.size) {
-		j.fold = &fold{gen: j.gen + 1, from: j.seq, rest: slices.Collect(c.router.Table().All())}
+		j.fold = &fold{gen: j.gen + 1, from: j.seq, rest: slices.Collect(c.router.Alerts().All())}
 		c.agenda.set("fold", c.now)
 	}
 	return units
@@ -103,11 +103,11 @@ func (c *Core) foldOn() {
 		if len(f.rest) > 0 {
 			var record []byte
 			for i, a := range f.rest[:min(len(f.rest), 4096)] {
-				if now := c.router.Table().Get(a.Labels); now != nil {
+				if now := c.router.Alerts().Get(a.Labels); now != nil {
 					f.rest[i] = now // as it stands now
 				}
 			}
-			record, f.rest = appendAlerts(c.now, f.rest)
+			record, f.rest = appendAlerts(f.rest)
 			f.size += len(record)
 			c.put(prefSnapshot+seqKey(f.gen)+"/"+seqKey(f.chunk), record)
 			f.chunk++
@@ -133,14 +133,13 @@ func (c *Core) foldOn() {
 }
 
 // appendAlerts writes as many of the alerts as fit into one record and returns the others.
-func appendAlerts(now time.Time, alerts []*router.Alert) (record []byte, rest []*router.Alert) {
+func appendAlerts(alerts []*router.Alert) (record []byte, rest []*router.Alert) {
 	record = append(record, journalFormat)
-	record = binary.BigEndian.AppendUint64(record, uint64(now.UnixNano()))
 	for i, a := range alerts {
 		if len(record) >= recordMax {
 			return record, alerts[i:]
 		}
-		body := a.Append(nil)
+		body := a.Encode(nil)
 		record = binary.AppendUvarint(record, uint64(len(body)))
 		record = append(record, body...)
 	}
@@ -149,26 +148,25 @@ func appendAlerts(now time.Time, alerts []*router.Alert) (record []byte, rest []
 
 var errJournal = errors.New("a journal record of alerts cannot be read")
 
-// readAlerts reads one record and when it was written.
-func readAlerts(record []byte) (written time.Time, alerts []*router.Alert, err error) {
-	if len(record) < 9 {
-		return time.Time{}, nil, errJournal
+// readAlerts reads one record.
+func readAlerts(record []byte) (alerts []*router.Alert, err error) {
+	if len(record) == 0 {
+		return nil, errJournal
 	}
 	if record[0] != journalFormat {
-		return time.Time{}, nil, fmt.Errorf("%w: it has version %d", errJournal, record[0])
+		return nil, fmt.Errorf("%w: it has version %d", errJournal, record[0])
 	}
-	written = time.Unix(0, int64(binary.BigEndian.Uint64(record[1:9])))
-	for rest := record[9:]; len(rest) > 0; {
+	for rest := record[1:]; len(rest) > 0; {
 		n, width := binary.Uvarint(rest)
 		if width <= 0 || n > uint64(len(rest)-width) {
-			return time.Time{}, nil, errJournal
+			return nil, errJournal
 		}
 		a, err := router.DecodeAlert(rest[width : width+int(n)])
 		if err != nil {
-			return time.Time{}, nil, fmt.Errorf("%w: %w", errJournal, err)
+			return nil, fmt.Errorf("%w: %w", errJournal, err)
 		}
-		alerts = append(alerts, a)
+		alerts = append(alerts, &a)
 		rest = rest[width+int(n):]
 	}
-	return written, alerts, nil
+	return alerts, nil
 }

@@ -16,7 +16,7 @@ import (
 func (c *Core) page(l *live, s escalation.Send) {
 	d := Delivery{
 		Key: s.Key, Event: string(s.Event), Incident: l.incident.Number, User: s.User, Via: s.Via,
-		Policy: s.Policy, Step: s.Step, Cycle: s.Cycle, Reason: s.Reason,
+		Policy: s.Policy, Rung: s.Step, Cycle: s.Cycle, Reason: s.Reason,
 		Created: c.now, GiveUp: c.now.Add(pageRetryFor),
 	}
 	if s.Receiver == "" {
@@ -38,21 +38,10 @@ func (c *Core) page(l *live, s escalation.Send) {
 
 // notify makes a delivery of what a group has to tell a receiver.
 func (c *Core) notify(e router.Notify) {
-	m := &GroupMessage{
-		Ref: e.Ref, Key: e.GroupKey, Labels: e.GroupLabels.Map(), RouteLabels: e.RouteLabels, Reason: e.Reason,
-		RepeatInterval: e.RepeatInterval, At: e.At, State: e.State,
-	}
-	for _, a := range e.Alerts {
-		if a.ResolvedAt(e.At) {
-			m.Resolved = append(m.Resolved, a.Fingerprint())
-		} else {
-			m.Firing = append(m.Firing, a.Fingerprint())
-		}
-	}
 	c.intend(Delivery{
-		Key:   fmt.Sprintf("%s/%s", e.Ref, e.At.UTC().Format("20060102T150405.000")),
-		Event: deliverGroup, Receiver: e.Receiver, Integration: e.Integration, Index: e.Index,
-		Group: m, Created: c.now, GiveUp: e.Deadline, Reason: e.Reason,
+		Key: string(e.Ref), Event: deliverGroup,
+		Receiver: e.Entry.Receiver, Integration: e.Entry.Integration, Index: e.Entry.Index,
+		Group: newGroupMessage(e), Created: c.now, GiveUp: e.Deadline, Reason: string(e.Reason),
 	})
 }
 
@@ -99,16 +88,9 @@ func (c *Core) putDelivery(d *Delivery) { c.put(prefDelivery+d.Key, encode("deli
 
 // send gathers what the message is made from, as it stands now.
 func (c *Core) send(d Delivery) Send {
-	s := Send{Delivery: d, Resolved: map[uint64]bool{}}
+	s := Send{Delivery: d, Over: map[uint64]bool{}}
 	if d.Group != nil {
-		for _, fp := range d.Group.Firing {
-			s.Alerts = append(s.Alerts, c.router.Table().Find(fp)...)
-		}
-		for _, fp := range d.Group.Resolved {
-			s.Alerts = append(s.Alerts, c.router.Table().Find(fp)...)
-			s.Resolved[fp] = true
-		}
-		router.SortAlerts(s.Alerts)
+		s.Alerts = d.Group.notify.Alerts
 		return s
 	}
 	l := c.live[d.Incident]
@@ -125,7 +107,7 @@ func (c *Core) send(d Delivery) Send {
 	s.Alerts = c.alertsOf(l, maxAlertsInMessage)
 	for _, a := range s.Alerts {
 		if fp := a.Fingerprint(); !l.firing[fp] {
-			s.Resolved[fp] = true
+			s.Over[fp] = true
 		}
 	}
 	return s
@@ -146,8 +128,13 @@ func (c *Core) alertsOf(l *live, most int) []*router.Alert {
 	})
 	var out []*router.Alert
 	for _, fp := range members {
-		if out = append(out, c.router.Table().Find(fp)...); len(out) >= most {
-			return out[:most]
+		if labels := l.members[fp]; labels == nil {
+			continue // forgotten since it ended
+		} else if a := c.router.Alerts().Get(labels); a != nil {
+			out = append(out, a)
+		}
+		if len(out) == most {
+			break
 		}
 	}
 	return out
@@ -192,13 +179,13 @@ func (c *Core) groupResult(d Delivery, final Outcome, why string, state map[stri
 		e.Kind, e.Reason = incident.PageFailed, why
 	}
 	c.happened(e)
-	c.routed(c.router.Sent(d.Group.Ref, final == Delivered, c.now, state))
+	c.routed(c.router.Sent(router.Ref(d.Key), final == Delivered, c.now, state))
 }
 
 func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	e := incident.Event{
 		Kind: incident.Paged, Incident: l.incident.ID(), Incidents: d.Incidents, User: d.User, Via: d.Via,
-		Receiver: d.Receiver, Policy: d.Policy, Step: d.Step, Cycle: d.Cycle, Reason: d.Reason, Key: d.Key,
+		Receiver: d.Receiver, Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason, Key: d.Key,
 	}
 	if d.Event != deliverPage || d.Receiver != "" {
 		e.Kind = incident.Notification
@@ -208,7 +195,7 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	}
 	if d.Event == deliverPage && d.User != "" && final == Delivered {
 		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via}
-		l.dirty = true
+		c.touch(l)
 	}
 	c.happened(e)
 	if d.Parent == "" {

@@ -1,15 +1,20 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/midwatch/midwatch/router"
 )
 
 // Keys of the store. Numbers are of fixed width, so that their order is that of the bytes.
 const (
 	keyFormat     = "meta/format"   // the version of this layout
+	keyAlive      = "meta/alive"    // when the last turn was written
 	prefJournal   = "alert/j/"      // <seq>: the alerts that one turn changed
 	prefSnapshot  = "alert/s/"      // <generation>/<chunk>: the whole table, folded
 	keyGeneration = "alert/current" // which snapshot is whole, and where the journal goes on
@@ -29,6 +34,12 @@ const layout = 1 // version of the keys above
 
 func num(n int) string       { return fmt.Sprintf("%010d", n) }
 func seqKey(n uint64) string { return fmt.Sprintf("%016x", n) }
+
+// logKey is where an entry of the notification log is stored. Its own key may be longer than a store's.
+func logKey(k router.LogKey) string {
+	sum := sha256.Sum256([]byte(k.String()))
+	return prefLog + hex.EncodeToString(sum[:16])
+}
 
 func eventKey(seq uint64, incident int) string {
 	return prefEvent + seqKey(seq) + "/" + strconv.Itoa(incident)
@@ -58,6 +69,7 @@ type envelope struct {
 // upgrades turn the stored value of one version into the next one's, by kind. The current version of a kind is the
 // length of its list, plus one. Golden records of every version are in testdata.
 var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
+	"group":    {},
 	"incident": {},
 	"ladder":   {},
 	"member":   {},
@@ -67,6 +79,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"turn":     {},
 	"override": {},
 	"format":   {},
+	"alive":    {},
 	"current":  {},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,15 +24,8 @@ type ladderRecord struct {
 
 // restored is what was found in the store, before the Core takes it over.
 type restored struct {
-	alerts  map[uint64][]restoredAlert
-	groups  map[string][]byte
-	logs    map[string][]byte
+	router  router.State
 	history map[int][]uint64 // incident → its events
-}
-
-type restoredAlert struct {
-	alert *router.Alert
-	over  bool // it had ended when it was last written
 }
 
 // Restore reads everything back and gets ready for the first turn. Deadlines that passed meanwhile are due at once;
@@ -42,7 +36,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (history 
 	c.clock.advance(at)
 	c.now = at.Wall
 	c.past = func(n int) (incident.Incident, error) { return ReadIncident(ctx, s, n) }
-	r := restored{alerts: map[uint64][]restoredAlert{}, groups: map[string][]byte{}, logs: map[string][]byte{}, history: map[int][]uint64{}}
+	r := restored{history: map[int][]uint64{}}
 
 	if err := c.checkFormat(ctx, s); err != nil {
 		return nil, nil, err
@@ -70,8 +64,22 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (history 
 			c.overrides[schedule] = append(c.overrides[schedule], o)
 			return nil
 		}},
-		{prefGroup, func(_, rest string, value []byte) error { r.groups[rest] = value; return nil }},
-		{prefLog, func(_, rest string, value []byte) error { r.logs[rest] = value; return nil }},
+		{prefGroup, func(_, _ string, value []byte) error {
+			var g router.Group
+			if err := decode("group", value, &g); err != nil {
+				return err
+			}
+			r.router.Groups = append(r.router.Groups, g)
+			return nil
+		}},
+		{prefLog, func(_, _ string, value []byte) error {
+			e, err := router.DecodeLogEntry(value)
+			if err != nil {
+				return err
+			}
+			r.router.Log = append(r.router.Log, e)
+			return nil
+		}},
 		{prefEvent, func(key, _ string, _ []byte) error {
 			seq, n, err := parseEventKey(key)
 			if err != nil {
@@ -99,7 +107,10 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (history 
 			}
 		}
 	}
-	more, err := c.restoreJournal(ctx, s, &r)
+	if err := c.restoreAlive(ctx, s, &r); err != nil {
+		return nil, nil, err
+	}
+	more, err := c.restoreJournal(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -202,8 +213,8 @@ func (c *Core) restoreMembers(rest string, value []byte) error {
 		return err
 	}
 	for _, fp := range members {
-		if !l.members[fp] {
-			l.members[fp] = true
+		if _, known := l.members[fp]; !known {
+			l.members[fp] = nil // its labels come with the alert
 			c.membership[fp] = append(c.membership[fp], n)
 		}
 	}
@@ -238,7 +249,7 @@ func (c *Core) restoreDelivery(rest string, value []byte) error {
 }
 
 // restoreJournal reads the last whole snapshot and the journal after it.
-func (c *Core) restoreJournal(ctx context.Context, s store.Store, r *restored) (problems []string, err error) {
+func (c *Core) restoreJournal(ctx context.Context, s store.Store) (problems []string, err error) {
 	j := &c.journal
 	var cur current
 	switch item, err := s.Get(ctx, keyGeneration); {
@@ -252,13 +263,13 @@ func (c *Core) restoreJournal(ctx context.Context, s store.Store, r *restored) (
 	j.gen, j.from, j.size, j.seq = cur.Generation, cur.From, cur.Bytes, cur.From
 	whole := prefSnapshot + seqKey(j.gen) + "/"
 	take := func(key string, value []byte) {
-		written, alerts, err := readAlerts(value)
+		alerts, err := readAlerts(value)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %s", key, err))
 			return
 		}
 		for _, a := range alerts {
-			r.keep(a, a.ResolvedAt(written))
+			c.router.Alerts().Load(a)
 		}
 	}
 	from, to := store.Prefix(prefSnapshot)
@@ -297,56 +308,74 @@ func (c *Core) restoreJournal(ctx context.Context, s store.Store, r *restored) (
 	return problems, nil
 }
 
-// keep remembers the last that was written of an alert.
-func (r *restored) keep(a *router.Alert, over bool) {
-	fp := a.Fingerprint()
-	for i, old := range r.alerts[fp] {
-		if slices.Equal(old.alert.Labels, a.Labels) {
-			r.alerts[fp][i] = restoredAlert{a, over}
-			return
-		}
+// restoreAlive finds out when we were last known to run.
+func (c *Core) restoreAlive(ctx context.Context, s store.Store, r *restored) error {
+	item, err := s.Get(ctx, keyAlive)
+	if errors.Is(err, store.ErrNotFound) {
+		r.router.Stopped = c.now
+		return nil
 	}
-	r.alerts[fp] = append(r.alerts[fp], restoredAlert{a, over})
+	if err != nil {
+		return fmt.Errorf("reading the store: %w", err)
+	}
+	return decode("alive", item.Value, &r.router.Stopped)
 }
 
 // settleRestored hands the router what is its own, and makes the agenda from what the values say of themselves.
 func (c *Core) settleRestored(r *restored) {
 	c.use(c.cfg)
-	snapshot := router.Snapshot{Groups: r.groups, Logs: r.logs}
-	for _, same := range r.alerts {
-		for _, a := range same {
-			if a.over {
-				snapshot.Resolved = append(snapshot.Resolved, a.alert)
-			} else {
-				snapshot.Firing = append(snapshot.Firing, a.alert)
-			}
+	byFingerprint := c.wanted()
+	for a := range c.router.Alerts().All() {
+		if _, want := byFingerprint[a.Fingerprint()]; want {
+			byFingerprint[a.Fingerprint()] = a
 		}
 	}
-	for _, d := range c.deliveries {
-		if d.Group != nil {
-			snapshot.InFlight = append(snapshot.InFlight, d.Group.Ref)
+	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
+		if d := c.deliveries[key]; d.Group != nil {
+			d.Group.revive(func(fp uint64) *router.Alert { return byFingerprint[fp] })
+			r.router.InFlight = append(r.router.InFlight, d.Group.notify)
 		}
 	}
-	c.unit()
-	c.routed(c.router.Restore(snapshot, c.now))
-
 	for _, n := range c.liveNumbers() {
 		l := c.live[n]
 		for fp := range l.members {
-			for _, a := range c.router.Table().Find(fp) {
-				if !a.ResolvedAt(c.now) {
+			if a := byFingerprint[fp]; a != nil {
+				l.members[fp] = a.Labels
+				if !a.Ended {
 					l.firing[fp] = true
 				}
 			}
 		}
+	}
+	c.unit()
+	c.routed(c.router.Restore(r.router, c.now))
+	c.settle()
+	for _, n := range c.liveNumbers() {
+		l := c.live[n]
 		c.unit()
 		if len(l.firing) == 0 && l.incident.Firing {
 			c.become(l, incident.Cleared{}) // it had ended, and the crash came before we could say so
 		}
-		l.dirty = true
+		c.touch(l)
 		c.settle()
 	}
 	for key, d := range c.deliveries {
 		c.agenda.set("delivery/"+key, d.Due())
 	}
+}
+
+// wanted are the fingerprints of all alerts that incidents and deliveries speak of.
+func (c *Core) wanted() map[uint64]*router.Alert {
+	fps := map[uint64]*router.Alert{}
+	for fp := range c.membership {
+		fps[fp] = nil
+	}
+	for _, d := range c.deliveries {
+		if d.Group != nil {
+			for _, fp := range d.Group.stored.Alerts {
+				fps[fp] = nil
+			}
+		}
+	}
+	return fps
 }

@@ -158,18 +158,7 @@ func (c *Core) forget(n int) {
 }
 
 func newLive() *live {
-	return &live{members: map[uint64]bool{}, firing: map[uint64]bool{}, sends: map[string]bool{}, told: map[string]Notice{}}
+	return &live{members: map[uint64]router.Labels{}, firing: map[uint64]bool{}, sends: map[string]bool{}, told: map[string]Notice{}}
 }
 
 func (c *Core) liveNumbers() []int { return slices.Sorted(maps.Keys(c.live)) }
-
-// receive hands alerts to the router, and to the journal what became of them.
-func (c *Core) receive(alerts []*router.Alert) {
-	effects := c.router.Receive(alerts, c.now)
-	for _, a := range alerts {
-		if stored := c.router.Table().Get(a.Labels); stored != nil {
-			c.note(stored)
-		}
-	}
-	c.routed(effects)
-}

@@ -23,12 +23,16 @@ import (
 func (c *Core) routed(effects []router.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
+		case router.Stored:
+			c.note(e.Alert)
+		case router.Refused:
+			c.refused++
 		case router.Notify:
 			c.notify(e)
 		case router.GroupChanged:
-			c.put(prefGroup+e.ID, e.Record)
+			c.put(prefGroup+e.Group.ID, unless(e.Deleted, func() []byte { return encode("group", e.Group) }))
 		case router.LogChanged:
-			c.put(prefLog+e.ID, e.Record)
+			c.put(logKey(e.Entry.LogKey), unless(e.Deleted, func() []byte { return e.Entry.Encode(nil) }))
 		case router.Flushed:
 			c.flushed(e)
 		case router.Joined:
@@ -39,23 +43,36 @@ func (c *Core) routed(effects []router.Effect) {
 	}
 }
 
+// unless is a stored value, or nil, which deletes it.
+func unless(deleted bool, value func() []byte) []byte {
+	if deleted {
+		return nil
+	}
+	return value()
+}
+
 // flushed lets the groups of receivers with incident_configs open incidents: a group speaks only at its flush
 // (SPEC §5.8).
 func (c *Core) flushed(e router.Flushed) {
-	for i, ic := range c.cfg.Incidents[e.Receiver] {
-		if len(e.Firing) == 0 {
-			continue
-		}
-		id := incident.Identity{Receiver: e.Receiver, Config: i}
+	if len(e.Firing) == 0 {
+		return
+	}
+	for i, ic := range c.cfg.Incidents[e.Group.Receiver] {
+		id := incident.Identity{Receiver: e.Group.Receiver, Config: i}
+		s := Subject{Receiver: e.Group.Receiver, GroupLabels: labelMap(e.Group.Labels), Alerts: e.Firing}
 		if ic.Scope == incident.ScopeAlert {
 			for _, a := range e.Firing {
-				id.Alert = fingerprint(a)
-				c.raise(id, ic, Subject{Receiver: e.Receiver, GroupLabels: e.Labels.Map(), Alerts: []*router.Alert{a}})
+				id.Alert, s.Alerts = fingerprint(a), []*router.Alert{a}
+				c.unit()
+				c.raise(id, ic, s)
+				c.settle()
 			}
 			continue
 		}
-		id.GroupKey = e.GroupKey
-		c.raise(id, ic, Subject{Receiver: e.Receiver, GroupLabels: e.Labels.Map(), Alerts: e.Firing})
+		id.GroupKey = e.Group.Key
+		c.unit()
+		c.raise(id, ic, s)
+		c.settle()
 	}
 }
 
@@ -102,8 +119,11 @@ func openingReason(s Subject) string {
 // joined is about an alert that came into a group, or changed there, between flushes: an open incident hears of it at
 // once, and nothing opens (SPEC §5.8).
 func (c *Core) joined(e router.Joined) {
-	for i, ic := range c.cfg.Incidents[e.Receiver] {
-		id := incident.Identity{Receiver: e.Receiver, Config: i, GroupKey: e.GroupKey}
+	if e.Muted != "" {
+		return // what is suppressed neither opens nor joins
+	}
+	for i, ic := range c.cfg.Incidents[e.Group.Receiver] {
+		id := incident.Identity{Receiver: e.Group.Receiver, Config: i, GroupKey: e.Group.Key}
 		if ic.Scope == incident.ScopeAlert {
 			id.GroupKey, id.Alert = "", fingerprint(e.Alert)
 		}
@@ -115,6 +135,9 @@ func (c *Core) joined(e router.Joined) {
 
 // left is about an alert that no longer fires, whether its source said so or it was not heard of in time.
 func (c *Core) left(e router.Left) {
+	if e.Change == router.Regrouped {
+		return // it fires on, elsewhere; its incident keeps it
+	}
 	fp := e.Alert.Fingerprint()
 	for _, n := range slices.Clone(c.membership[fp]) {
 		l := c.live[n]
@@ -122,7 +145,7 @@ func (c *Core) left(e router.Left) {
 			continue
 		}
 		delete(l.firing, fp)
-		l.dirty = true
+		c.touch(l)
 		if len(l.firing) == 0 {
 			c.become(l, incident.Cleared{})
 		}
@@ -164,20 +187,20 @@ func (c *Core) adopt(l *live, alerts []*router.Alert) {
 	for _, a := range alerts {
 		fp := a.Fingerprint()
 		l.firing[fp] = true
-		if !l.members[fp] {
-			l.members[fp] = true
+		if _, known := l.members[fp]; !known {
+			l.members[fp] = a.Labels
 			c.membership[fp] = append(c.membership[fp], l.incident.Number)
 			l.joined = append(l.joined, fp)
 		}
 	}
-	l.dirty = true
+	c.touch(l)
 }
 
 // become steps the incident and does what it asks for.
 func (c *Core) become(l *live, in incident.Input) {
 	var effects []incident.Effect
 	l.incident, effects = l.incident.Step(in, c.now)
-	l.dirty = true
+	c.touch(l)
 	for _, e := range effects {
 		switch e := e.(type) {
 		case incident.Happened:
@@ -212,7 +235,7 @@ func (c *Core) climb(l *live, in escalation.Input) {
 }
 
 func (c *Core) climbed(l *live, effects []escalation.Effect) {
-	l.dirty = true
+	c.touch(l)
 	for _, e := range effects {
 		switch e := e.(type) {
 		case escalation.Send:
@@ -249,8 +272,8 @@ func (c *Core) how(by string) string {
 
 // settle writes what the unit changed, once.
 func (c *Core) settle() {
-	for _, n := range c.dirtyOnes() {
-		l := c.live[n]
+	for _, l := range c.dirty {
+		n := l.incident.Number
 		l.dirty = false
 		c.put(prefIncident+num(n), encode("incident", l.incident))
 		c.put(prefLadder+num(n), encode("ladder", ladderRecord{l.ladder, l.told}))
@@ -261,6 +284,15 @@ func (c *Core) settle() {
 		l.joined = nil
 		c.agenda.set(ladderName(n), l.ladder.Due())
 		c.remember(l)
+	}
+	c.dirty = nil
+}
+
+// touch marks the incident as changed by the unit under way.
+func (c *Core) touch(l *live) {
+	if !l.dirty {
+		l.dirty = true
+		c.dirty = append(c.dirty, l)
 	}
 }
 
@@ -308,7 +340,7 @@ func common(alerts []*router.Alert) (labels, annotations map[string]string) {
 	if len(alerts) == 0 {
 		return nil, nil
 	}
-	labels, annotations = alerts[0].Labels.Map(), alerts[0].Annotations.Map()
+	labels, annotations = labelMap(alerts[0].Labels), labelMap(alerts[0].Annotations)
 	for _, a := range alerts[1:] {
 		for name, value := range labels {
 			if a.Labels.Get(name) != value {
@@ -322,4 +354,12 @@ func common(alerts []*router.Alert) (labels, annotations map[string]string) {
 		}
 	}
 	return labels, annotations
+}
+
+func labelMap(ls router.Labels) map[string]string {
+	m := make(map[string]string, len(ls))
+	for _, l := range ls {
+		m[l.Name] = l.Value
+	}
+	return m
 }

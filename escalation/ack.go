@@ -107,21 +107,19 @@ func (t *turn) warn() {
 	for _, who := range t.p.AckedBy {
 		reason := "the acknowledgement" + by(who) + " expires in " + span(t.p.AckExpires.Sub(t.now).Round(time.Second))
 		t.emit(Happened{Kind: KindExpiring, User: who, Until: t.p.AckExpires, Reason: reason})
-		rules := t.r.Rules(who, t.p.High)
-		run := Run{User: who, Event: KindExpiring, Origin: FromAck, Reason: reason, Messages: messages(person{rules: rules}, t.now)}
-		if len(run.Messages) == 0 {
-			continue
-		}
-		first := run.Messages[0].After
-		for i := range run.Messages {
-			m := &run.Messages[i]
-			m.Due = t.now
-			if m.After != first {
-				m.Due = time.Time{}
+		look := lookup{at: t.now, high: t.p.High, r: t.r}
+		for _, w := range look.target(Target{User: who}).who {
+			run := Run{User: who, Event: KindExpiring, Origin: FromAck, Reason: reason, Messages: messages(w, t.now)}
+			first := run.Messages[0].After
+			for i := range run.Messages {
+				m := &run.Messages[i]
+				m.Due, m.Why = t.now, reason
+				if m.After != first {
+					m.Due = time.Time{}
+				}
 			}
-			m.Why = reason
+			t.p.Runs = append(t.p.Runs, run)
 		}
-		t.p.Runs = append(t.p.Runs, run)
 	}
 }
 

@@ -34,7 +34,7 @@ func (p Policy) after(step, cycle int, reached bool) (nextStep, nextCycle int, m
 	switch {
 	case step < len(p.Steps):
 		return step + 1, cycle, true
-	case !reached, p.Repeat != Forever && cycle > p.Repeat:
+	case !reached, len(p.Steps) == 0, p.Repeat != Forever && cycle > p.Repeat:
 		return step, cycle, false
 	case p.RepeatFrom >= 1 && p.RepeatFrom <= len(p.Steps):
 		return p.RepeatFrom, cycle + 1, true
@@ -252,7 +252,7 @@ func (k lookup) target(targets ...Target) found {
 func (f *found) add(k lookup, w person) bool {
 	if w.receiver == "" {
 		w.rules = k.r.Rules(w.user, k.high)
-		if !slices.ContainsFunc(w.rules, func(r Rule) bool { return len(r.Via) > 0 }) {
+		if w.user == "" || !slices.ContainsFunc(w.rules, func(r Rule) bool { return len(r.Via) > 0 }) {
 			return false
 		}
 	}

@@ -167,13 +167,17 @@ func (p Page) NextWho(r Roster) []string {
 		l = Ladder{Cycle: 1}
 	}
 	look := lookup{at: at, high: p.High, r: r}
-	for reached, more := p.walkReached(), !l.Ended; more; reached = false {
-		if l.Step, l.Cycle, more = p.Policy.after(l.Step, l.Cycle, reached); !more {
+	reached := p.walkReached()
+	for !l.Ended {
+		step, cycle, more := p.Policy.after(l.Step, l.Cycle, reached)
+		if !more {
 			break
 		}
-		if found := look.step(p.Policy, l.Step); len(found.who) > 0 {
+		if found := look.step(p.Policy, step); len(found.who) > 0 {
 			return found.names()
 		}
+		reached = reached && cycle == l.Cycle
+		l.Step, l.Cycle = step, cycle
 	}
 	return look.target(p.Paging.CatchAll).names()
 }

@@ -78,7 +78,7 @@ type world struct {
 	onCall map[string]func(time.Time) []string
 	rules  map[string][]Rule // high urgency
 	low    map[string][]Rule // low urgency, where it differs
-	opens  string            // support hours of the story's day: "09:00-18:00"
+	opens  string            // support hours of every day: "09:00-18:00"; empty: always
 	turns  map[string]int
 	fails  map[string]string // "ana.chat" or "leads" fails for good, and why
 	slow   map[string]bool   // "ana.chat" has no outcome yet
@@ -109,6 +109,9 @@ func (w *world) Rules(user string, high bool) []Rule {
 }
 
 func (w *world) Open(_ Hours, now time.Time) (bool, time.Time) {
+	if w.opens == "" {
+		return true, time.Time{}
+	}
 	from, to, _ := strings.Cut(w.opens, "-")
 	for day := now.Truncate(24 * time.Hour); ; day = day.AddDate(0, 0, 1) {
 		start := day.Add(at(from).Sub(at("00:00")))

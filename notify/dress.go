@@ -98,7 +98,7 @@ func (w wardrobe) slack(c *amconfig.SlackConfig) {
 	w.put("title", &c.Title, use("subject_chat"))
 	w.put("title_link", &c.TitleLink, use("incident_url"))
 	w.put("text", &c.Text, use("slack"))
-	w.put("fallback", &c.Fallback, use("subject_chat")+" "+use("action")+": "+use("action_url"))
+	w.put("fallback", &c.Fallback, use("subject_chat")+" | "+use("action")+": "+use("action_url"))
 	w.put("color", &c.Color, use("color"))
 	w.put("username", &c.Username, "Midwatch")
 	w.clear(map[string]*string{
@@ -108,7 +108,7 @@ func (w wardrobe) slack(c *amconfig.SlackConfig) {
 	short := true
 	if !w("fields") {
 		c.Fields = []*amconfig.SlackField{
-			{Title: "Severity", Value: use("severity_text"), Short: &short},
+			{Title: "Severity", Value: use("badness"), Short: &short},
 			{Title: "Since", Value: use("since"), Short: &short},
 			{Title: "Also paged", Value: use("also_paged"), Short: &short},
 			{Title: "Goes on", Value: use("next"), Short: &short},

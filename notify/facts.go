@@ -38,13 +38,12 @@ func facts(m Message) map[string]string {
 		"incident_url":    p.IncidentURL,
 		"idempotency_key": m.Key,
 
-		"subject":       v.Subject,
-		"lead":          v.Lead,
-		"text":          plain.write(v),
-		"since":         v.Since,
-		"also_paged":    v.AlsoPaged,
-		"next":          v.Next,
-		"severity_text": v.Severity,
+		"subject":    v.Subject,
+		"lead":       v.Lead,
+		"text":       plain.write(v),
+		"since":      v.Since,
+		"also_paged": v.AlsoPaged,
+		"next":       v.Next,
 	}
 }
 
@@ -73,6 +72,7 @@ func forms(m Message, external *url.URL) (map[string]string, error) {
 		"jira_doc":      jiraDocument(plain.write(v)),
 		"subject_chat":  noPings(v.Subject),
 		"subject_ascii": ascii(cut(v.Subject, 90)),
+		"badness":       v.Severity,
 		"color":         v.Color,
 		"action":        pick(v.ActionURL != "", v.Action, "Open"),
 		"action_url":    cmp.Or(v.ActionURL, p.IncidentURL, external.String()),
@@ -102,10 +102,8 @@ func asLabels(facts map[string]string, into model.LabelSet) model.LabelSet {
 // somebody. What is no page never counts for more than the fourth.
 func level(m Message, sev1, sev2, sev3, sev4, sev5 string) string {
 	severity := m.Page.Severity
-	for _, b := range m.Page.Incidents {
-		if severity == "" || b.Severity < severity {
-			severity = b.Severity
-		}
+	if len(m.Page.Incidents) > 0 {
+		severity = worstFirst(m.Page.Incidents)[0].Severity
 	}
 	if m.Event != EventPage && m.Event != EventAckExpiring {
 		return sev4

@@ -72,8 +72,8 @@ func viewOf(m Message) view {
 	if len(p.Incidents) > 0 {
 		v.bundle(m, loc)
 	} else {
-		v.Subject = fmt.Sprintf("[%s %s] %s", p.Incident, v.Severity, title)
-		v.Lead = lead(p.Incident, v.Severity, "since "+v.Since, lastingWords(m.At.Sub(p.OpenedAt)))
+		v.Subject = tag(p.Incident, p.Severity) + title
+		v.Lead = lead(p.Incident, p.Severity, "since "+v.Since, lastingWords(m.At.Sub(p.OpenedAt)))
 		v.alerts(m.Alerts)
 	}
 
@@ -84,17 +84,17 @@ func viewOf(m Message) view {
 		if !p.NextAt.IsZero() {
 			at := clock(p.NextAt, m.At, loc)
 			v.Notice = fmt.Sprintf("Your acknowledgement runs out at %s. Acknowledge again, or it is triggered again and pages from the first step.", at)
-			v.Subject = fmt.Sprintf("[%s %s] Acknowledgement ends %s: %s", p.Incident, v.Severity, p.NextAt.In(loc).Format("15:04 MST"), title)
+			v.Subject = tag(p.Incident, p.Severity) + "Acknowledgement ends " + p.NextAt.In(loc).Format("15:04 MST") + ": " + title
 		}
 	case EventDigest:
 		v.Color, v.Urgent = indigo, false
-		v.Next = "to nobody: this is for your information"
+		v.Next = "to nobody; this is for your information"
 	case EventResolved:
 		v.Color, v.Urgent, v.ActionURL = green, false, ""
 		v.Headline = "Resolved: " + title
-		v.Subject = fmt.Sprintf("[%s resolved] %s", p.Incident, title)
-		v.Next = "to nobody: it is over"
-		v.Lead = lead(p.Incident, v.Severity, "from "+v.Since, strings.Replace(lastingWords(m.At.Sub(p.OpenedAt)), "for", "lasted", 1))
+		v.Subject = tag(p.Incident, "resolved") + title
+		v.Next = "to nobody; it is over"
+		v.Lead = lead(p.Incident, p.Severity, "from "+v.Since, strings.Replace(lastingWords(m.At.Sub(p.OpenedAt)), "for", "lasted", 1))
 	}
 	v.rows(m)
 	return v
@@ -118,17 +118,20 @@ func (v *view) rows(m Message) {
 		add(row{Name: "Also paged", Text: v.AlsoPaged, Field: true})
 	}
 	add(row{Name: "Runbook", URL: oneLine(p.RunbookURL)})
-	add(row{Name: "Incident", URL: p.IncidentURL})
+	name := "Incident"
+	if len(p.Incidents) > 0 {
+		name = "Incidents"
+	}
+	add(row{Name: name, URL: p.IncidentURL})
 }
 
 // bundle words a message about several incidents: more than three pages that fell due together, or the digest for
-// whoever comes on call (SPEC §5.4, §5.11).
+// whoever comes on call (SPEC §5.4, §5.11). The worst come first.
 func (v *view) bundle(m Message, loc *time.Location) {
-	p := m.Page
-	worst, oldest := p.Incidents[0].Severity, p.Incidents[0].OpenedAt
+	incidents := worstFirst(m.Page.Incidents)
+	worst, oldest := incidents[0].Severity, incidents[0].OpenedAt
 	var titles []string
-	for i, b := range p.Incidents {
-		worst = min(worst, b.Severity) // sev1 is worse than sev2
+	for i, b := range incidents {
 		if b.OpenedAt.Before(oldest) {
 			oldest = b.OpenedAt
 		}
@@ -141,19 +144,23 @@ func (v *view) bundle(m Message, loc *time.Location) {
 			})
 		}
 	}
-	n := len(p.Incidents)
+	n := len(incidents)
 	v.More = max(0, n-shownIncidents)
 	v.Severity, v.Since = worst+" at worst", sinceWords(oldest, loc)
 	v.Headline = count(n, "incident") + " at once"
-	if n == 1 {
-		v.Headline = "1 incident"
-	}
 	if m.Event == EventDigest {
 		v.Headline = "You are on call: " + count(n, "open incident")
 	}
 	v.Subject = fmt.Sprintf("[%s, %s] %s", count(n, "incident"), worst, enumerate(titles, 2))
 	v.Lead = "Severity " + v.Severity + ", the oldest since " + v.Since
 	v.ItemsHead = "Incidents"
+}
+
+// worstFirst sorts by severity: sev1 is worse than sev2.
+func worstFirst(incidents []Brief) []Brief {
+	sorted := slices.Clone(incidents)
+	slices.SortStableFunc(sorted, func(a, b Brief) int { return cmp.Compare(a.Severity, b.Severity) })
+	return sorted
 }
 
 // alerts lists what fires; alerts that are over are only counted.
@@ -206,6 +213,15 @@ func cutDetails(details []string) string {
 		b.WriteString(d)
 	}
 	return b.String()
+}
+
+// tag begins a subject: "[INC-1 sev2] ".
+func tag(parts ...string) string {
+	words := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
+	if words == "" {
+		return ""
+	}
+	return "[" + said(words, valueLength) + "] "
 }
 
 func lead(parts ...string) string {

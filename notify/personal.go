@@ -53,7 +53,7 @@ func Personal(m Method, o Options) (Endpoint, error) {
 	worded.Name, plain.Name = name, name
 	ApplyTemplates(&worded, m.SetByUser)
 	ApplyTemplates(&plain, nil)
-	s := &personalSender{Options: o, name: name, bare: len(worded.IncidentioConfigs) > 0}
+	s := &personalSender{Options: o, name: name, bare: len(worded.IncidentioConfigs) > 0, once: len(worded.SNSConfigs) > 0}
 	var err error
 	if s.plain, err = s.dressed(plain); err != nil {
 		return fault(err)
@@ -71,6 +71,7 @@ type personalSender struct {
 	Options
 	name         string
 	bare         bool // gives the integration facts only, no finished texts
+	once         bool // takes the key for that of one message: SNS drops what comes with the same key within 5 minutes
 	sendResolved bool
 	worded       *dressed // as the user words it; nil if he did not
 	plain        *dressed // in our words
@@ -110,7 +111,11 @@ func (s *personalSender) Send(ctx context.Context, m Message) (v Verdict) {
 		return Verdict{Outcome: Failed, Answer: answer(err.Error(), nil)}
 	}
 	store := storeFor(m)
-	ctx = fill(ctx, m, s.name, incidentKey(m), labels, store)
+	key := incidentKey(m)
+	if s.once {
+		key = m.Key
+	}
+	ctx = fill(ctx, m, s.name, key, labels, store)
 	v = s.send(ctx, m, alerts)
 	if v.Outcome == Delivered {
 		v.State = stateOf(store, m.State)
@@ -200,12 +205,13 @@ func standIn(m Message) Alert {
 }
 
 // incidentKey is what PagerDuty, OpsGenie and their like recognise an incident by, the same from first page to resolve.
-// Group keys will not do: with one incident per alert many share one.
+// Group keys will not do: with one incident per alert many share one. A bundle counts for its worst incident.
 func incidentKey(m Message) string {
-	if m.Page.Incident == "" {
-		return "midwatch/" + m.Key
+	id := m.Page.Incident
+	if id == "" && len(m.Page.Incidents) > 0 {
+		id = worstFirst(m.Page.Incidents)[0].Incident
 	}
-	return "midwatch/" + m.Page.Incident
+	return "midwatch/" + cmp.Or(id, m.Key)
 }
 
 // integrations counts the integrations of r.

@@ -193,7 +193,12 @@ func amAlerts(alerts []Alert) []*alert.Alert {
 	return out
 }
 
+// amAlert is a in upstream's type. Upstream compares an end with the wall clock to see whether the alert is over; where that
+// clock was set back, an end that has passed would lie ahead of it.
 func amAlert(a Alert, endsAt time.Time) *alert.Alert {
+	if wall := time.Now(); endsAt.After(wall) {
+		endsAt = wall.UTC()
+	}
 	return &alert.Alert{Alert: model.Alert{
 		Labels: labelSet(a.Labels), Annotations: labelSet(a.Annotations),
 		StartsAt: a.StartsAt, EndsAt: endsAt, GeneratorURL: a.GeneratorURL,

@@ -38,6 +38,11 @@ func (k *clock) look(u int64) {
 	if !to.IsZero() {
 		k.to = to.Unix()
 	}
+	if k.to <= u {
+		// Go takes every year past a zone's table for one of 365 days, so that on 31 December of a leap
+		// year it ends the stretch before it began. No rule changes clocks on that day.
+		k.to = (floorDiv(u, 24*3600) + 1) * 24 * 3600
+	}
 }
 
 func (k *clock) steady(u int64) bool { return k.from+reach <= u && u < k.to-reach }

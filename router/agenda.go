@@ -72,11 +72,20 @@ type grid struct {
 	next  time.Time // zero: not known yet
 }
 
-// due reports whether the rhythm has come round by now, and then moves on. The first call only finds its place.
-func (g *grid) due(now time.Time) bool {
-	late := !g.next.IsZero() && !now.Before(g.next)
-	if late || g.next.IsZero() {
+// begin finds the place in the rhythm, once.
+func (g *grid) begin(now time.Time) {
+	if g.next.IsZero() {
 		g.next = now.Truncate(g.every).Add(g.every)
 	}
-	return late
+}
+
+// due reports whether the rhythm has come round by now, and then moves on.
+func (g *grid) due(now time.Time) bool {
+	g.begin(now)
+	if now.Before(g.next) {
+		return false
+	}
+	g.next = time.Time{}
+	g.begin(now)
+	return true
 }

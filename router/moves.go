@@ -115,8 +115,9 @@ func (t *Table) shift(by time.Duration) {
 	})
 }
 
+// each calls f with every entry, locked, in a steady order: the appointments that it makes must not depend on chance.
 func (t *Table) each(f func(*entry)) {
-	for e := range t.entries() {
+	for _, e := range t.sorted() {
 		s := t.shard(e.key)
 		s.mu.Lock()
 		f(e)

@@ -8,7 +8,7 @@ type Change string
 // The changes. Only Refreshed needs no record: the source repeats it.
 const (
 	Refreshed Change = "refreshed" // nothing, or only until when it fires
-	New       Change = "new"       // it was not known; it may be resolved already
+	FirstSeen Change = "new"       // it was not known; it may be resolved already
 	Resolved  Change = "resolved"  // it fired, and its source says that it ended
 	Expired   Change = "expired"   // it fired, and EndsAt came without a word
 	Refired   Change = "refired"   // it had ended, and fires again
@@ -60,8 +60,8 @@ func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 			s.count++
 		}
 		e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
-		t.changed(s, e, fired, New)
-		return e, New
+		t.changed(s, e, fired, FirstSeen)
+		return e, FirstSeen
 	}
 
 	change := Refreshed

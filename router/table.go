@@ -1,7 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 )
@@ -168,6 +170,22 @@ func (t *Table) All() iter.Seq[*Alert] {
 	}
 }
 
+// lookup returns the entry of these labels, or nil.
+func (t *Table) lookup(l Labels) *entry {
+	key := t.hash(l)
+	s := t.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.find(key, l)
+}
+
+// sorted returns the entries in an order that depends on their labels alone.
+func (t *Table) sorted() []*entry {
+	return slices.SortedFunc(t.entries(), func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), a.alert.Labels.Compare(b.alert.Labels))
+	})
+}
+
 // entries yields the entries of one shard after the other; no lock is held meanwhile.
 func (t *Table) entries() iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
@@ -210,4 +228,18 @@ func (t *Table) Len() int {
 		s.mu.RUnlock()
 	}
 	return n
+}
+
+// limitTo sets how many alerts of one name may fire.
+func (t *Table) limitTo(limit int) {
+	if limit == t.limit {
+		return
+	}
+	t.limit = limit
+	clear(t.named)
+	t.each(func(e *entry) {
+		if !e.alert.Ended {
+			t.count(e, true)
+		}
+	})
 }

@@ -161,7 +161,7 @@ func (p *parser) labels(n *yaml.Node) router.Labels {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		m[n.Content[i].Value] = p.text(n.Content[i+1])
 	}
-	return router.NewLabels(m)
+	return router.LabelsOf(m)
 }
 
 func (p *parser) list(n *yaml.Node, take func(*yaml.Node)) {

@@ -190,7 +190,7 @@ func (w *World) wall() time.Time { return w.start.Add(w.elapsed + w.jumped) }
 func (w *World) instant() engine.Instant { return engine.Instant{Wall: w.wall(), Elapsed: w.elapsed} }
 
 func (w *World) find(labels router.Labels) int {
-	return slices.IndexFunc(w.firing, func(s *source) bool { return slices.Equal(s.alert.Labels, labels) })
+	return slices.IndexFunc(w.firing, func(s *source) bool { return s.alert.Labels.Equal(labels) })
 }
 
 func (w *World) resend(s *source) error {
@@ -206,7 +206,7 @@ func (w *World) post(a router.Alert) error {
 		return nil
 	}
 	a.UpdatedAt = w.wall()
-	if w.core.Router().Table().Touch(&a, w.wall()) {
+	if w.core.Router().Touch(&a, w.wall()) {
 		return nil
 	}
 	if _, err := w.turn([]engine.Input{engine.Alerts{Alerts: []*router.Alert{&a}}}); err != nil {
@@ -241,6 +241,7 @@ func (w *World) turn(inputs []engine.Input) ([]engine.Answer, error) {
 			return nil, err
 		}
 	}
+	w.core.Committed()
 	for _, e := range t.Events {
 		w.log = append(w.log, Entry{At: w.elapsed, Event: e})
 	}

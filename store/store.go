@@ -56,7 +56,7 @@ var (
 
 	// ErrFull wraps ENOSPC, EDQUOT, EROFS and EFBIG. Nothing was written and nothing is in doubt: keep
 	// going from memory and commit again later.
-	ErrFull = errors.New("the store cannot grow; free some disk space")
+	ErrFull = errors.New("the disk takes no more: it is full or read-only")
 
 	// ErrBroken is a failed fsync, or any write error that is not ErrFull. What is on disk is no longer
 	// known, a second fsync would lie, and so every later Commit gets the same answer. End the process:

@@ -84,7 +84,7 @@ func (c *courier) page(s engine.Send) *notify.Page {
 	p := &notify.Page{
 		Incident: i.ID(), Title: i.Title, Severity: i.Severity, Status: string(i.Status), OpenedAt: i.OpenedAt,
 		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via,
-		Policy: d.Policy, Step: d.Step, Cycle: d.Cycle, Reason: d.Reason,
+		Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason,
 		RunbookURL: runbook(i, s.Alerts), AlsoPaged: s.Also, NextAt: s.NextAt, NextWho: strings.Join(s.NextWho, ", "),
 		IncidentURL: c.link("incidents", i.ID()),
 		ResolvedBy:  i.ResolvedBy,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -127,6 +128,8 @@ func openError(path string, err error) error {
 		return &CorruptError{Path: path, Reason: err.Error()}
 	case isNoRoom(err):
 		return fmt.Errorf("open %s: %w", path, classify(err))
+	case errors.As(err, new(*fs.PathError)):
+		return err // names the file itself
 	}
 	return fmt.Errorf("open %s: %w", path, err)
 }

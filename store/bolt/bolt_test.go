@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -33,4 +34,19 @@ func openAt(t testing.TB, path string, opts Options) *Store {
 		}
 	})
 	return s
+}
+
+func one(key, value string) store.Batch {
+	return store.Batch{Put: []store.KeyValue{{Key: key, Value: []byte(value)}}}
+}
+
+// everything is all keys, or the error in their place.
+func everything(s *Store) (found []string) {
+	for item, err := range s.Scan(context.Background(), "", "") {
+		if err != nil {
+			return append(found, err.Error())
+		}
+		found = append(found, item.Key)
+	}
+	return found
 }

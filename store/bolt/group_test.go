@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -89,19 +90,18 @@ func TestACommitIsCalledBackUntilItIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctxA, cancelA := context.WithCancel(t.Context())
-	answerA := make(chan error)
-	go func() { answerA <- s.Commit(ctxA, one("a", "1")) }()
-	for !s.busyWithAll(1) {
+	answerA, queuedA := make(chan error), newWatched(ctxA)
+	go func() { answerA <- s.Commit(queuedA, one("a", "1")) }()
+	<-queuedA.watched
+	for !s.tookAll() {
 		runtime.Gosched()
 	}
 	cancelA()
 
 	ctxB, cancelB := context.WithCancel(t.Context())
-	answerB := make(chan error)
-	go func() { answerB <- s.Commit(ctxB, one("b", "1")) }()
-	for !s.busyWithAll(2) {
-		runtime.Gosched()
-	}
+	answerB, queuedB := make(chan error), newWatched(ctxB)
+	go func() { answerB <- s.Commit(queuedB, one("b", "1")) }()
+	<-queuedB.watched
 	cancelB()
 	if err := <-answerB; !errors.Is(err, context.Canceled) {
 		t.Errorf("B = %v, want it called back", err)
@@ -117,11 +117,26 @@ func TestACommitIsCalledBackUntilItIsTaken(t *testing.T) {
 	}
 }
 
-// busyWithAll reports that the first commit is taken, and that the others wait.
-func (s *Store) busyWithAll(commits int) bool {
+func (s *Store) tookAll() bool {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	return s.queue.taken == 1 && len(s.queue.waiting) == commits-1
+	return len(s.queue.waiting) == 0
+}
+
+// A watched context tells when somebody waits for its end: a commit does once it is queued.
+type watched struct {
+	context.Context
+	once    *sync.Once
+	watched chan struct{}
+}
+
+func newWatched(ctx context.Context) watched {
+	return watched{ctx, new(sync.Once), make(chan struct{})}
+}
+
+func (w watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.watched) })
+	return w.Context.Done()
 }
 
 func TestAScanHoldsNoTransaction(t *testing.T) {

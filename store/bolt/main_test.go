@@ -16,10 +16,7 @@ const (
 	envPath = "MIDWATCH_STORE_PATH"
 )
 
-var parts = map[string]func(path string) error{
-	"writers": writers,
-	"limited": limited,
-}
+var parts = map[string]func(path string) error{"writers": writers}
 
 func TestMain(m *testing.M) {
 	if part := parts[os.Getenv(envPart)]; part != nil {

@@ -25,7 +25,6 @@ type queue struct {
 	mu      sync.Mutex
 	arrived sync.Cond
 	waiting []*request
-	taken   int // requests, since the beginning
 	closed  bool
 }
 
@@ -74,7 +73,6 @@ func (q *queue) take() []*request {
 	}
 	group := slices.Clone(q.waiting[:n])
 	q.waiting = slices.Delete(q.waiting, 0, n)
-	q.taken += n
 	return group
 }
 

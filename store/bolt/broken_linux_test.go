@@ -61,6 +61,31 @@ func TestAWriteErrorIsBroken(t *testing.T) {
 	}
 }
 
+// Somebody cuts the file under our feet: the kernel's fault must not take the process along.
+func TestAPageThatIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "midwatch.db")
+	s := openAt(t, path, Options{})
+	for i := range 100 {
+		if err := s.Commit(t.Context(), one(fmt.Sprintf("h/%03d", i), string(make([]byte, 500)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(path, 8192); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), "h/050"); !isCorrupt(err) {
+		t.Errorf("get = %v, want a *CorruptError", err)
+	}
+	for _, err := range s.Scan(t.Context(), "", "") {
+		if !isCorrupt(err) {
+			t.Errorf("scan = %v, want a *CorruptError", err)
+		}
+	}
+	if err := s.Commit(t.Context(), one("h/050", "x")); !errors.Is(err, store.ErrBroken) {
+		t.Errorf("commit = %v, want ErrBroken", err)
+	}
+}
+
 func TestClassify(t *testing.T) {
 	path := func(op string, errno syscall.Errno) error { return &fs.PathError{Op: op, Path: "/x", Err: errno} }
 	for _, test := range []struct {
@@ -132,8 +157,4 @@ func becomes(t *testing.T, s *Store, other string) (undo func()) {
 	}
 	t.Cleanup(undo)
 	return undo
-}
-
-func one(key, value string) store.Batch {
-	return store.Batch{Put: []store.KeyValue{{Key: key, Value: []byte(value)}}}
 }

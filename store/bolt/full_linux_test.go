@@ -34,6 +34,8 @@ func TestAFullDisk(t *testing.T) {
 	})
 }
 
+func init() { parts["limited"] = limited }
+
 // limited plays with files of at most 2 MiB. This needs no rights, so it runs everywhere.
 func limited(path string) error {
 	limit := unix.Rlimit{Cur: 2 << 20, Max: 2 << 20}
@@ -94,16 +96,6 @@ func fillUp(path string, ahead bool) error {
 		return fmt.Errorf("%d keys after a restart, want %d", len(got), len(kept))
 	}
 	return s.Close()
-}
-
-func everything(s *Store) (found []string) {
-	for item, err := range s.Scan(context.Background(), "", "") {
-		if err != nil {
-			return append(found, err.Error())
-		}
-		found = append(found, item.Key)
-	}
-	return found
 }
 
 func TestAFullDiskAtTheStart(t *testing.T) {

@@ -1,0 +1,238 @@
+package router
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+)
+
+// minTimeout is the least time a notification has, as in Alertmanager, however short the group_interval is.
+const minTimeout = 10 * time.Second
+
+// A round is one flush of a group, for as long as an outcome of it is awaited.
+type round struct {
+	at               time.Time
+	alerts           []*Alert // what nothing mutes, frozen, in order
+	firing, resolved []uint64 // their hashes, ascending
+	ended            []ended  // all that had resolved, muted or not
+	owed             []Integration
+	open             int // outcomes awaited, those owed included
+	failed           bool
+}
+
+// ended is a resolved member as the round saw it.
+type ended struct {
+	entry     *entry
+	updatedAt time.Time
+}
+
+// A flight is a notification on its way.
+type flight struct {
+	Notify
+	round *round // nil: of an earlier process, or of a round that a later one has replaced
+}
+
+// A seat is one integration of one group. It has one notification on its way at most.
+type seat struct {
+	group       string
+	integration string
+	index       int
+}
+
+func (f *flight) seat() seat { return seat{f.Group, f.Entry.Integration, f.Entry.Index} }
+
+// flush lets the group speak. Like Alertmanager's, it tells of the whole group, and decides for every integration by
+// what the log says that it knows. An integration that is still busy with the last time is passed over, and has its
+// turn when that is done: it holds up nobody else.
+func (r *Router) flush(g *group, now time.Time) {
+	g.Group = g.Step(now)
+	r.agenda.add(g.Next, g)
+	rd := r.freeze(g, now)
+	g.round = rd
+	if len(rd.alerts) > 0 {
+		for _, i := range r.opts.Receivers[g.Receiver] {
+			if r.busy[seat{g.ID, i.Name, i.Index}] != nil {
+				rd.owed = append(rd.owed, i)
+				rd.open++
+				continue
+			}
+			r.tell(g, rd, i, now)
+		}
+	}
+	r.finish(g)
+}
+
+// freeze fixes what fires and what has resolved, for an alert must not end in the middle of a flush.
+func (r *Router) freeze(g *group, now time.Time) *round {
+	rd := &round{at: now}
+	flushed := Flushed{Group: g.Group, At: now}
+	for _, e := range g.members {
+		a, _ := r.table.read(e)
+		fires := !a.ResolvedAt(now)
+		if fires {
+			a.EndsAt = time.Time{}
+		} else {
+			rd.ended = append(rd.ended, ended{e, a.UpdatedAt})
+		}
+		if r.muted(g.node, a, now) != "" {
+			continue
+		}
+		rd.alerts = append(rd.alerts, a)
+		if fires {
+			rd.firing = append(rd.firing, a.Hash())
+		} else {
+			rd.resolved = append(rd.resolved, a.Hash())
+		}
+	}
+	slices.Sort(rd.firing)
+	slices.Sort(rd.resolved)
+	slices.SortFunc(rd.alerts, compareAlerts)
+	for _, a := range rd.alerts {
+		if a.EndsAt.IsZero() {
+			flushed.Firing = append(flushed.Firing, a)
+		} else {
+			flushed.Resolved = append(flushed.Resolved, a)
+		}
+	}
+	r.emit(flushed)
+	return rd
+}
+
+// tell decides whether the integration is to be told of the round, and sends it on its way.
+func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
+	var (
+		repeat = g.node.route.RouteOpts.RepeatInterval
+		key    = LogKey{g.Key, g.Receiver, i.Name, i.Index}
+		known  = r.log.Get(key)
+		reason = decide(known, rd.firing, rd.resolved, i.SendResolved, repeat, rd.at)
+	)
+	if reason == Nothing {
+		return
+	}
+	entry := LogEntry{LogKey: key, Firing: rd.firing, Resolved: rd.resolved}
+	if reason != First {
+		entry.State = known.State
+	}
+	alerts := rd.alerts
+	if !i.SendResolved {
+		if len(rd.firing) == 0 {
+			// There is nothing it may hear, but what it believes to fire must be cleared.
+			r.record(entry, now, repeat)
+			return
+		}
+		alerts = slices.DeleteFunc(slices.Clone(alerts), func(a *Alert) bool { return !a.EndsAt.IsZero() })
+	}
+	r.flown++
+	f := &flight{round: rd, Notify: Notify{
+		Group:          g.ID,
+		RouteID:        g.RouteID,
+		GroupLabels:    g.Labels,
+		RouteLabels:    g.node.labels,
+		Reason:         reason,
+		At:             rd.at,
+		Deadline:       now.Add(max(g.node.route.RouteOpts.GroupInterval, minTimeout)),
+		RepeatInterval: repeat,
+		Alerts:         alerts,
+		Entry:          entry,
+	}}
+	f.Ref = r.ref(f)
+	r.launch(f)
+	rd.open++
+	r.emit(f.Notify)
+}
+
+func (r *Router) launch(f *flight) {
+	r.flights[f.Ref] = f
+	r.busy[f.seat()] = f
+}
+
+// ref names the flight by what it is, when, and the how-manieth of this process it is: after the clock was set back,
+// the same group may speak at the same time again.
+func (r *Router) ref(f *flight) Ref {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\xff%s", f.Group, f.Entry.LogKey)
+	return Ref(fmt.Sprintf("%016x-%x-%x", h.Sum64(), f.At.UnixNano(), r.flown))
+}
+
+// Sent is the outcome of one Notify: whether the integration has been told by `at`, with all that was tried. state is
+// what it wants to remember; nil is as before. An outcome that nobody waits for is passed over.
+func (r *Router) Sent(ref Ref, ok bool, at time.Time, state map[string]string) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at = at.Round(0)
+	f := r.flights[ref]
+	if f == nil {
+		return nil
+	}
+	delete(r.flights, ref)
+	delete(r.busy, f.seat())
+	if ok {
+		entry := f.Entry
+		if state != nil {
+			entry.State = state
+		}
+		r.record(entry, at, f.RepeatInterval)
+	}
+	g := r.groups[f.Group]
+	if g == nil || g.round == nil {
+		return r.effects()
+	}
+	switch rd := g.round; {
+	case f.round == rd:
+		rd.open--
+		rd.failed = rd.failed || !ok
+	default:
+		i := slices.IndexFunc(rd.owed, func(i Integration) bool {
+			return i.Name == f.Entry.Integration && i.Index == f.Entry.Index
+		})
+		if i >= 0 {
+			turn := rd.owed[i]
+			rd.owed = slices.Delete(rd.owed, i, i+1)
+			rd.open--
+			r.tell(g, rd, turn, at)
+		}
+	}
+	r.finish(g)
+	return r.effects()
+}
+
+// record writes to the log that an integration has been told. The time is when it had been, not when it was decided:
+// so a repeat_interval that is a multiple of the group_interval comes one group_interval later, as in Alertmanager.
+func (r *Router) record(e LogEntry, at time.Time, repeat time.Duration) {
+	e.Timestamp = at
+	e.ExpiresAt = expiry(at, r.opts.Retention, repeat)
+	if r.log.Merge(e, at) {
+		r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
+	}
+}
+
+// finish ends the round once every outcome is known. If all integrations have heard, or had no need to, the group lets
+// go of what had resolved, unless it was heard of since; a group that is then empty ends. Else it keeps them, and tries
+// again at its next flush; whoever has heard is not told twice.
+func (r *Router) finish(g *group) {
+	rd := g.round
+	if rd.open > 0 {
+		return
+	}
+	g.round = nil
+	if rd.failed {
+		return
+	}
+	let := false
+	for _, m := range rd.ended {
+		a, _ := r.table.read(m.entry)
+		if a.UpdatedAt.Equal(m.updatedAt) && m.entry.member(g) >= 0 {
+			g.leave(m.entry)
+			r.table.release(m.entry)
+			let = true
+		}
+	}
+	switch {
+	case len(g.members) == 0:
+		r.close(g)
+	case let:
+		g.Cleared = rd.at
+		r.keep(g)
+	}
+}

@@ -1,0 +1,138 @@
+package router
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/common/model"
+)
+
+// Receive takes in the alerts of one POST: those that Touch would not answer for. It completes them, and owns them
+// from then on. What already ended is taken in too, and may begin a group again, as in Alertmanager.
+func (r *Router) Receive(alerts []*Alert, now time.Time) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now = now.Round(0)
+	r.begin(now)
+	for _, a := range alerts {
+		a.Complete(now, r.opts.ResolveTimeout)
+		e, change := r.table.put(a, now)
+		if change == Refusal {
+			r.emit(Refused{a, r.opts.AlertnameLimit})
+			continue
+		}
+		r.place(e, change, now)
+	}
+	return r.effects()
+}
+
+// begin is what comes before all news: ends that are overdue, and the rhythms' finding their place.
+func (r *Router) begin(now time.Time) {
+	r.forget.begin(now)
+	r.sweep.begin(now)
+	r.expire(now)
+}
+
+// place takes the entry to the groups of its routes.
+func (r *Router) place(e *entry, change Change, now time.Time) {
+	a, _ := r.table.read(e)
+	if change != Refreshed {
+		r.emit(Stored{a, change})
+	} else if !a.Ended {
+		return // what fires has its places already
+	}
+	for _, n := range r.match(a.Labels) {
+		g := r.groupFor(n, a)
+		if g == nil {
+			g = r.open(n, a, now)
+			r.keep(g)
+		}
+		entered := g.join(e)
+		switch {
+		case !a.Ended && (entered || change != Refreshed):
+			r.emit(Joined{g.Group, a, change, r.muted(n, a, now)})
+		case change == Resolved:
+			r.emit(Left{g.Group, a, change})
+		}
+	}
+}
+
+// match returns the routes of an alert, in the order of the file.
+func (r *Router) match(l Labels) []*node {
+	l.fill(r.labels)
+	routes := r.opts.Root.Match(r.labels)
+	nodes := make([]*node, len(routes))
+	for i, route := range routes {
+		nodes[i] = r.nodes[route]
+	}
+	return nodes
+}
+
+// groupFor returns the group of the route to which the alert belongs, or nil. It leaves the group's labels in r.pairs
+// and their key in r.key.
+func (r *Router) groupFor(n *node, a *Alert) *group {
+	r.pairs = groupLabels(r.pairs[:0], &n.route.RouteOpts, a.Labels)
+	r.key = r.pairs.appendKey(r.key[:0])
+	return n.groups[string(r.key)]
+}
+
+func groupLabels(to Labels, o *dispatch.RouteOpts, l Labels) Labels {
+	for _, p := range l {
+		if _, named := o.GroupBy[model.LabelName(p.Name)]; named || o.GroupByAll {
+			to = append(to, p)
+		}
+	}
+	return to
+}
+
+// open begins the group that groupFor did not find. It waits for more of its kind; but where the alert started so long
+// ago that the wait is over, it speaks at once. Nobody who joins later moves its time.
+func (r *Router) open(n *node, a *Alert, now time.Time) *group {
+	o := &n.route.RouteOpts
+	at := now.Add(o.GroupWait)
+	if a.StartsAt.Add(o.GroupWait).Before(now) {
+		at = now
+	}
+	if at.Before(r.opts.HoldUntil) {
+		at = r.opts.HoldUntil
+	}
+	g := &group{Group: Group{
+		Anchor:   at,
+		Next:     at,
+		Interval: o.GroupInterval,
+		Cleared:  now,
+	}}
+	r.settle(g, n, slices.Clone(r.pairs))
+	return g
+}
+
+// settle gives the group its place at the route.
+func (r *Router) settle(g *group, n *node, l Labels) {
+	g.node = n
+	g.RouteID = n.id
+	g.Receiver = n.route.RouteOpts.Receiver
+	g.ID = groupID(g.RouteID, g.Receiver, l)
+	g.Key = n.key + ":" + l.String()
+	g.Labels = l
+	n.groups[string(l.appendKey(nil))] = g
+	r.groups[g.ID] = g
+	r.agenda.add(g.Next, g)
+}
+
+// keep has the group stored.
+func (r *Router) keep(g *group) { r.emit(GroupChanged{Group: g.Group}) }
+
+// close ends a group without members.
+func (r *Router) close(g *group) {
+	delete(g.node.groups, string(g.Labels.appendKey(nil)))
+	delete(r.groups, g.ID)
+	r.emit(GroupChanged{Group: g.Group, Deleted: true})
+}
+
+func (r *Router) muted(n *node, a *Alert, now time.Time) string {
+	if r.opts.Mute == nil {
+		return ""
+	}
+	return r.opts.Mute(n.route, a, now)
+}

@@ -1,0 +1,314 @@
+package router
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// SetRoutes takes a new configuration. A group whose key and receiver are still there keeps its time, its log and its
+// notifications on their way. The alerts of the others go to the groups where they belong now, which speak no later
+// than the old ones would have.
+func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now = now.Round(0)
+	r.begin(now)
+
+	old := slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) })
+	m := move{was: map[*entry][]membership{}}
+	m.held = func(g *group, e *entry, _ *Alert) bool { return m.wasMember(e, g) }
+	for _, g := range old {
+		for _, e := range g.members {
+			m.was[e] = e.groups
+		}
+	}
+	for e := range m.was {
+		e.groups = nil
+	}
+	for _, g := range old {
+		m.former = append(m.former, former{g, g.Group})
+		g.members = nil
+	}
+
+	r.configure(o.withDefaults())
+	r.forget.begin(now)
+	r.sweep.begin(now)
+	r.regroup(&m, now)
+	for e := range m.was {
+		r.table.release(e)
+	}
+	return r.effects()
+}
+
+// A State is what the store remembers of the groups and the log. The alerts are put back by Table.Load before.
+type State struct {
+	Groups   []Group
+	Log      []LogEntry
+	InFlight []Notify // for which there was no Sent yet; they are to be sent again, under the same Ref
+
+	// Stopped is the last instant at which we were surely running. Groups whose time came since then speak at once;
+	// the others keep their time.
+	Stopped time.Time
+}
+
+// Restore puts back what was stored, into a router that is new. Groups find their members by routing; where the
+// configuration changed meanwhile it does what SetRoutes does.
+func (r *Router) Restore(s State, now time.Time) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now = now.Round(0)
+	r.table.Restored(now, r.opts.ResolveTimeout)
+	r.forget.begin(now)
+	r.sweep.begin(now)
+	for _, e := range s.Log {
+		r.log.put(e)
+	}
+	for _, n := range s.InFlight {
+		r.launch(&flight{Notify: n})
+	}
+	m := move{held: func(g *group, _ *entry, a *Alert) bool { return g.holds(a) }}
+	for _, g := range s.Groups {
+		g = g.Step(s.Stopped)
+		if g.Next.Before(r.opts.HoldUntil) {
+			g.Next = r.opts.HoldUntil
+		}
+		m.former = append(m.former, former{&group{Group: g}, g})
+	}
+	slices.SortFunc(m.former, func(a, b former) int { return cmp.Compare(a.before.ID, b.before.ID) })
+	r.regroup(&m, now)
+	return r.effects()
+}
+
+// A move is how alerts come from their former groups to those of the present routes.
+type move struct {
+	former []former
+	was    map[*entry][]membership           // before a reload; after a restart nobody knows
+	held   func(*group, *entry, *Alert) bool // whether the alert was a member of the former group
+
+	byID map[string]*group   // at the very same route
+	free map[place][]*group  // those whose route is no longer there, by what receivers know
+	kept map[*group]bool     // found a place
+	born map[*group]struct{} // had no former self
+}
+
+type former struct {
+	*group
+	before Group
+}
+
+type place struct{ key, receiver string }
+
+// regroup takes every alert to its groups: the former ones where they have a place among the present routes.
+func (r *Router) regroup(m *move, now time.Time) {
+	r.groups = map[string]*group{}
+	r.agenda = agenda[*group]{}
+	m.index(r)
+	for _, e := range r.table.sorted() {
+		a, _ := r.table.read(e)
+		for _, n := range r.match(a.Labels) {
+			r.resettle(m, n, e, a, now)
+		}
+	}
+	ids := map[string]string{}
+	for _, f := range m.former {
+		if !m.kept[f.group] {
+			r.emit(GroupChanged{Group: f.before, Deleted: true})
+			continue
+		}
+		if f.ID != f.before.ID {
+			r.emit(GroupChanged{Group: f.before, Deleted: true})
+			ids[f.before.ID] = f.ID
+		}
+		if f.ID != f.before.ID || !f.Anchor.Equal(f.before.Anchor) || f.Interval != f.before.Interval {
+			r.keep(f.group)
+		}
+	}
+	for _, g := range slices.SortedFunc(maps.Keys(m.born), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) }) {
+		r.keep(g)
+	}
+	r.reseat(ids)
+	if m.was != nil {
+		r.announce(m, now)
+	}
+	for _, f := range m.former {
+		if m.kept[f.group] && f.round != nil {
+			r.forgive(f.group)
+		}
+	}
+}
+
+// index prepares the search for former groups.
+func (m *move) index(r *Router) {
+	m.byID, m.free = map[string]*group{}, map[place][]*group{}
+	m.kept, m.born = map[*group]bool{}, map[*group]struct{}{}
+	routes := map[place]bool{}
+	for _, n := range r.nodes {
+		routes[place{n.id, n.route.RouteOpts.Receiver}] = true
+	}
+	for _, f := range m.former {
+		if routes[place{f.RouteID, f.Receiver}] {
+			m.byID[f.ID] = f.group
+		} else {
+			p := place{f.Key, f.Receiver}
+			m.free[p] = append(m.free[p], f.group)
+		}
+	}
+	for _, groups := range m.free {
+		// Siblings with one key between them keep their order: "…/9" before "…/10".
+		slices.SortFunc(groups, func(a, b *group) int {
+			return cmp.Or(len(a.RouteID)-len(b.RouteID), cmp.Compare(a.RouteID, b.RouteID))
+		})
+	}
+}
+
+// heir returns the former group that goes on as the group of r.pairs at the route, or nil.
+func (r *Router) heir(m *move, n *node) *group {
+	receiver := n.route.RouteOpts.Receiver
+	if g := m.byID[groupID(n.id, receiver, r.pairs)]; g != nil {
+		return g
+	}
+	for _, g := range m.free[place{n.key + ":" + r.pairs.String(), receiver}] {
+		if !m.kept[g] {
+			return g
+		}
+	}
+	return nil
+}
+
+// resettle makes the entry a member of its group at the route, if it is one.
+func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
+	g := r.groupFor(n, a)
+	heir := g
+	if g == nil {
+		heir = r.heir(m, n)
+	}
+	_, born := m.born[heir]
+	switch {
+	case !a.Ended:
+	case heir != nil && !born:
+		if !m.held(heir, e, a) {
+			return
+		}
+	case len(m.was[e]) == 0:
+		return // nobody waits for news of its end
+	}
+	switch {
+	case g != nil:
+	case heir != nil:
+		g = heir
+		g.Group = g.retime(n.route.RouteOpts.GroupInterval, now)
+		r.settle(g, n, slices.Clone(r.pairs))
+		m.kept[g] = true
+	default:
+		g = r.open(n, a, now)
+		m.born[g] = struct{}{}
+		born = true
+	}
+	if born {
+		for _, f := range m.was[e] {
+			r.hasten(g, f.group.Next, now)
+		}
+	}
+	g.join(e)
+}
+
+// hasten lets a group that has not spoken yet speak by t.
+func (r *Router) hasten(g *group, t, now time.Time) {
+	if t.Before(now) {
+		t = now
+	}
+	if t.Before(g.Next) {
+		g.Anchor, g.Next = t, t
+		r.agenda.add(t, g)
+	}
+}
+
+// reseat leads the outcomes that are awaited to the groups that were given another ID.
+func (r *Router) reseat(ids map[string]string) {
+	if len(ids) == 0 {
+		return
+	}
+	clear(r.busy)
+	for _, f := range r.flights {
+		if id, moved := ids[f.Group]; moved {
+			f.Group = id
+		}
+		r.busy[f.seat()] = f
+	}
+}
+
+// announce says which alerts fire in other groups than before.
+func (r *Router) announce(m *move, now time.Time) {
+	before := map[*group]Group{}
+	for _, f := range m.former {
+		before[f.group] = f.before
+	}
+	for _, e := range r.table.sorted() {
+		a, _ := r.table.read(e)
+		if len(m.was[e]) == 0 || a.Ended {
+			continue
+		}
+		for _, f := range m.was[e] {
+			if e.member(f.group) < 0 {
+				r.emit(Left{before[f.group], a, Regrouped})
+			}
+		}
+		for _, g := range e.groups {
+			if !m.wasMember(e, g.group) {
+				r.emit(Joined{g.group.Group, a, Regrouped, r.muted(g.group.node, a, now)})
+			}
+		}
+	}
+}
+
+// wasMember reports whether the entry was a member of g before the reload.
+func (m *move) wasMember(e *entry, g *group) bool {
+	return slices.ContainsFunc(m.was[e], func(m membership) bool { return m.group == g })
+}
+
+// forgive takes out of the round the turns of integrations that are gone.
+func (r *Router) forgive(g *group) {
+	rd := g.round
+	present := r.opts.Receivers[g.Receiver]
+	owed := rd.owed[:0]
+	for _, o := range rd.owed {
+		i := slices.IndexFunc(present, func(i Integration) bool { return i.Name == o.Name && i.Index == o.Index })
+		if i >= 0 {
+			owed = append(owed, present[i])
+		} else {
+			rd.open--
+		}
+	}
+	rd.owed = owed
+	r.finish(g)
+}
+
+// Shifted says that the clock was set by so much: every instant that was measured by it moves along, so that what was
+// to come in five minutes still does. Alerts fire on for as long as they would have (SPEC §5.8).
+func (r *Router) Shifted(by time.Duration) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.shift(by)
+	r.log.shift(by)
+	r.agenda = agenda[*group]{}
+	r.forget.next, r.sweep.next = time.Time{}, time.Time{}
+	for _, g := range slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) }) {
+		g.Group = g.Group.shift(by)
+		r.agenda.add(g.Next, g)
+		r.keep(g)
+		if rd := g.round; rd != nil {
+			rd.at = rd.at.Add(by)
+			for i := range rd.ended {
+				rd.ended[i].updatedAt = rd.ended[i].updatedAt.Add(by)
+			}
+		}
+	}
+	for _, e := range slices.SortedFunc(r.log.All(), func(a, b *LogEntry) int {
+		return cmp.Compare(a.LogKey.String(), b.LogKey.String())
+	}) {
+		r.emit(LogChanged{Entry: *e})
+	}
+	return r.effects()
+}

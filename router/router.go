@@ -1,0 +1,205 @@
+package router
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/common/model"
+)
+
+// Options are what the configuration says.
+type Options struct {
+	Root      *dispatch.Route          // the routing tree; required
+	Receivers map[string][]Integration // by name; a receiver that is absent has no integrations
+
+	// Mute says why the route must not tell of the alert at this time; "" is that it may. It is asked when a group
+	// flushes, where Alertmanager asks its inhibitor, its time intervals and its silences, and must not call the
+	// Router. nil mutes nothing.
+	Mute func(route *dispatch.Route, a *Alert, now time.Time) string
+
+	ResolveTimeout time.Duration // how long an alert without an end fires; 0 means 5m
+	Retention      time.Duration // longest life of a log entry (--data.retention); 0 means 120h
+	ForgetEvery    time.Duration // how often ended alerts are forgotten (--alerts.gc-interval); 0 means 30m
+	LogSweepEvery  time.Duration // how often expired log entries are dropped (--data.maintenance-interval); 0 means 15m
+	HoldUntil      time.Time     // no group speaks before (start plus --dispatch.start-delay); zero: no such wait
+	AlertnameLimit int           // how many alerts of one name may fire (--alerts.per-alertname-limit); 0: any number
+}
+
+// An Integration is one way in which a receiver is told.
+type Integration struct {
+	Name         string // webhook, slack, …
+	Index        int    // among the receiver's integrations of that name, from 0
+	SendResolved bool
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range [...]struct {
+		span *time.Duration
+		zero time.Duration
+	}{
+		{&o.ResolveTimeout, 5 * time.Minute},
+		{&o.Retention, 120 * time.Hour},
+		{&o.ForgetEvery, 30 * time.Minute},
+		{&o.LogSweepEvery, 15 * time.Minute},
+	} {
+		if *d.span <= 0 {
+			*d.span = d.zero
+		}
+	}
+	return o
+}
+
+// A Router takes alerts in and says when which receiver is to hear of them. Touch, Alerts and the views may be used from
+// anywhere; all else belongs to the one goroutine that is the engine.
+//
+// The engine gives it the time with every call, calls Elapsed when Due has come, and answers every Notify with Sent.
+type Router struct {
+	opts           Options
+	resolveTimeout atomic.Int64 // of opts, for Touch
+	table          *Table
+
+	// mu is held by every call that changes what follows, and by the views while they copy. Touch does not want it.
+	mu      sync.RWMutex
+	nodes   map[*dispatch.Route]*node
+	groups  map[string]*group // by Group.ID
+	log     Log
+	flights map[Ref]*flight
+	busy    map[seat]*flight
+
+	agenda        agenda[*group]
+	forget, sweep grid
+	flown         uint64 // notifications so far
+	out           []Effect
+
+	// Reused from call to call.
+	labels model.LabelSet
+	pairs  Labels
+	key    []byte
+}
+
+// A node is a route with its groups.
+type node struct {
+	route   *dispatch.Route
+	id, key string
+	labels  Labels
+	groups  map[string]*group // by the key of their labels
+}
+
+// New returns a router without alerts.
+func New(o Options) *Router {
+	o = o.withDefaults()
+	r := &Router{
+		table:   NewTable(o.AlertnameLimit),
+		groups:  map[string]*group{},
+		flights: map[Ref]*flight{},
+		busy:    map[seat]*flight{},
+		labels:  model.LabelSet{},
+	}
+	r.configure(o)
+	return r
+}
+
+func (r *Router) configure(o Options) {
+	r.opts = o
+	r.resolveTimeout.Store(int64(o.ResolveTimeout))
+	r.table.limitTo(o.AlertnameLimit)
+	r.forget, r.sweep = grid{every: o.ForgetEvery}, grid{every: o.LogSweepEvery}
+	r.nodes = map[*dispatch.Route]*node{}
+	o.Root.Walk(func(route *dispatch.Route) {
+		r.nodes[route] = &node{
+			route:  route,
+			id:     route.ID(),
+			key:    route.Key(),
+			labels: LabelsOf(route.RouteOpts.Labels),
+			groups: map[string]*group{},
+		}
+	})
+}
+
+// Alerts is the table of all alerts.
+func (r *Router) Alerts() *Table { return r.table }
+
+// Touch completes the report and takes it in if it says nothing new, see Table.Touch. It keeps nothing of a.
+func (r *Router) Touch(a *Alert, now time.Time) bool {
+	in := *a
+	in.Complete(now, time.Duration(r.resolveTimeout.Load()))
+	return r.table.Touch(&in, now)
+}
+
+// Committed says that every Stored so far is on disk. Until then, repetitions of those alerts are not Touch's to
+// answer: a 200 means that it is on disk.
+func (r *Router) Committed() { r.table.Committed() }
+
+// Due is when Elapsed next wants to be called; zero is never.
+func (r *Router) Due() time.Time {
+	var due time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	sooner(r.nextFlush())
+	sooner(r.table.NextExpiry())
+	if r.table.Len() > 0 {
+		sooner(r.forget.next)
+	}
+	if r.log.Len() > 0 {
+		sooner(r.sweep.next)
+	}
+	return due
+}
+
+// nextFlush is when the next group speaks. Appointments of groups that are gone or were moved fall away here.
+func (r *Router) nextFlush() time.Time {
+	for {
+		at, g, ok := r.agenda.first()
+		if !ok || g.Next.Equal(at) && r.groups[g.ID] == g {
+			return at
+		}
+		r.agenda.drop()
+	}
+}
+
+// Elapsed does what has become due: it ends alerts, lets groups speak, and forgets. Early, late and repeated calls are
+// harmless; what is overdue happens once.
+func (r *Router) Elapsed(now time.Time) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now = now.Round(0)
+	r.begin(now)
+	for at := r.nextFlush(); !at.IsZero() && !at.After(now); at = r.nextFlush() {
+		_, g, _ := r.agenda.first()
+		r.agenda.drop()
+		r.flush(g, now)
+	}
+	if r.forget.due(now) {
+		r.table.GC(now)
+	}
+	if r.sweep.due(now) {
+		for _, e := range r.log.GC(now) {
+			r.emit(LogChanged{Entry: e, Deleted: true})
+		}
+	}
+	return r.effects()
+}
+
+// expire ends the alerts that nobody renewed.
+func (r *Router) expire(now time.Time) {
+	for _, e := range r.table.expire(now) {
+		a, _ := r.table.read(e)
+		r.emit(Stored{a, Expired})
+		for _, m := range e.groups {
+			r.emit(Left{m.group.Group, a, Expired})
+		}
+	}
+}
+
+func (r *Router) emit(e Effect) { r.out = append(r.out, e) }
+
+func (r *Router) effects() []Effect {
+	out := r.out
+	r.out = nil
+	return out
+}

@@ -1,0 +1,147 @@
+// Package web shows people what goes on, and lets them acknowledge it: small pages that need no JavaScript.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/engine"
+)
+
+// A Grant is what an acknowledge link allows, and to whom.
+type Grant struct {
+	Incident string // "INC-1"
+	User     string // in whose name it acts
+}
+
+// ErrExpired is what Options.Redeem wraps for a link that was genuine but is too old. Every other error means that the
+// link is not one of ours.
+var ErrExpired = errors.New("the link has expired")
+
+// A Message is one entry of the outbox.
+type Message struct {
+	At      time.Time
+	To      string // a person or a receiver
+	Via     string // contact method or integration
+	Subject string
+	Body    string
+	Link    string // the acknowledge page; empty: none
+}
+
+// Options are what the pages are made of.
+type Options struct {
+	Engine  *engine.Engine                                   // required
+	Redeem  func(token string, now time.Time) (Grant, error) // what a link allows; nil: no link is good
+	Outbox  func() []Message                                 // newest first; nil: there is no outbox page
+	Version string                                           // on the home page
+	Now     func() time.Time                                 // nil: time.Now
+	Log     *zap.Logger                                      // nil: silent
+}
+
+// Pages answers / (home), /outbox and /ack/<token>. Every link and form in the pages is relative, so that they work
+// below any route prefix; the prefix itself must have been stripped from the request.
+type Pages struct {
+	Options
+	mux *http.ServeMux
+}
+
+// New returns the pages.
+func New(o Options) *Pages {
+	if o.Redeem == nil {
+		o.Redeem = func(string, time.Time) (Grant, error) { return Grant{}, errors.New("no links are given out") }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	p := &Pages{Options: o, mux: http.NewServeMux()}
+	p.mux.HandleFunc("/{$}", reading(p.home))
+	p.mux.HandleFunc("/ack/{token}", p.ack)
+	p.mux.HandleFunc("/ack/", p.ack) // a link that was cut or mangled
+	if o.Outbox != nil {
+		p.mux.HandleFunc("/outbox", reading(p.outbox))
+	}
+	return p
+}
+
+// ServeHTTP answers one request.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// reading lets GET and HEAD through.
+func reading(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			refuseMethod(w, "GET, HEAD")
+			return
+		}
+		h(w, r)
+	}
+}
+
+func refuseMethod(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	http.Error(w, "This page takes "+allow+".", http.StatusMethodNotAllowed)
+}
+
+//go:embed templates
+var files embed.FS
+
+var (
+	style     = must(files.ReadFile("templates/style.css"))
+	templates = template.Must(template.New("").Funcs(template.FuncMap{
+		"style": func() template.CSS { return template.CSS(strings.TrimSpace(string(style))) }, //nolint:gosec // our own file
+	}).ParseFS(files, "templates/*.html"))
+
+	// policy forbids everything but our one style sheet, known by its hash, and forms that post to where the page came
+	// from. A page that a mail scanner, an extension or an alert's text tries to change stays what it is.
+	policy = "default-src 'none'; style-src 'sha256-" + hash(strings.TrimSpace(string(style))) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err) // the file is part of the binary
+	}
+	return b
+}
+
+// render is the page as HTML.
+func render(name string, view any) []byte {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, name, view); err != nil {
+		panic(err) // our own templates and views, and a buffer that takes all
+	}
+	return b.Bytes()
+}
+
+func write(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(page)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "no-referrer") // the address of an acknowledge page is a secret
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Robots-Tag", "noindex")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(page) // whoever asked has gone: nothing to mend
+	}
+}
