@@ -10,10 +10,10 @@ import (
 // A Fault is one thing wrong with a file, said to whoever must mend it (SPEC §2). It never holds a secret's value.
 type Fault struct {
 	File    string `json:"file"`
-	Line    int    `json:"line"`             // from 1; 0 where the fault is the file itself
-	Column  int    `json:"column"`           // from 1, in characters; 0 with Line
-	Message string `json:"message"`          // what and where; the words of Alertmanager's loader where it found the fault
-	Hint    string `json:"hint,omitempty"`   // how to mend it; empty where nothing more can be said
+	Line    int    `json:"line"`              // from 1; 0 where the fault is the file itself
+	Column  int    `json:"column"`            // from 1, in characters; 0 with Line
+	Message string `json:"message"`           // what and where; the words of Alertmanager's loader where it found the fault
+	Hint    string `json:"hint,omitempty"`    // how to mend it; empty where nothing more can be said
 	Warning bool   `json:"warning,omitempty"` // the file is accepted all the same
 }
 

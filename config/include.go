@@ -24,9 +24,9 @@ func (l *loader) include() (routes []*amconfig.Route) {
 		if s.name != "include" || s.file != l.opts.File {
 			continue
 		}
-		o := l.object(s.value, sectionForm("include"), "include")
-		for _, pattern := range (object{l: l, node: &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{s.key, s.value}}}).texts("include") {
-			if !o.ok {
+		l.check(s.value, sectionForm("include"), "include")
+		for _, pattern := range s.value.Content {
+			if pattern.Kind != yaml.ScalarNode || isNull(pattern) {
 				continue
 			}
 			for _, path := range l.match(pattern) {
@@ -145,11 +145,7 @@ func (l *loader) routes(d *document, text []byte) []*amconfig.Route {
 	var found Faults
 	if tree.Kind == yaml.SequenceNode {
 		for _, r := range tree.Content {
-			if isNull(r) {
-				l.fault(r, "a route is empty", "write its receiver, or remove it")
-				continue
-			}
-			if err != nil {
+			if err != nil || isNull(r) {
 				p.route(r, []string{"route", "routes"}, false)
 			}
 			l.checkRoute(r, &found)

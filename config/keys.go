@@ -122,12 +122,12 @@ func parseTemplate(v string) error {
 	return nil
 }
 
-func single(doc string, s *scalar) *form       { return &form{doc: doc, scalar: s} }
-func listOf(doc string, f *form) *form         { return &form{doc: doc, list: f} }
-func mapping(noun string, fs ...field) *form   { return &form{noun: noun, fields: fs} }
-func need(key string, f *form) field           { return field{key, f, true} }
-func may(key string, f *form) field            { return field{key, f, false} }
-func (f form) described(doc string) *form      { f.doc = doc; return &f }
+func single(doc string, s *scalar) *form     { return &form{doc: doc, scalar: s} }
+func listOf(doc string, f *form) *form       { return &form{doc: doc, list: f} }
+func mapping(noun string, fs ...field) *form { return &form{noun: noun, fields: fs} }
+func need(key string, f *form) field         { return field{key, f, true} }
+func may(key string, f *form) field          { return field{key, f, false} }
+func (f form) described(doc string) *form    { f.doc = doc; return &f }
 
 // atLeastOne is a list that may not be empty; hint shows an entry.
 func atLeastOne(doc, hint string, f *form) *form { return &form{doc: doc, list: f, full: hint} }

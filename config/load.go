@@ -35,6 +35,7 @@ func LoadFile(path string) (*Config, Faults) {
 func Load(text []byte, opts Options) (*Config, Faults) {
 	l := &loader{opts: opts, file: opts.File, cfg: newConfig(opts.File)}
 	l.main(text)
+	l.hide()
 	l.faults = l.faults.sorted(l.cfg.Files)
 	if l.faults.Err() != nil {
 		return nil, l.faults
@@ -74,6 +75,7 @@ type loader struct {
 	silent   map[string]place // users without contact methods; those who may be paged are faults
 	methods  []pendingMethod
 	calendar map[string]*oncall.Calendar
+	secrets  []string // values that no fault may show
 }
 
 // A section is one of ours in one of the files.
@@ -120,6 +122,7 @@ func (l *loader) main(text []byte) {
 			"remove the --- or what follows it")
 	}
 	taken := l.take(d)
+	l.secrets = secretsIn(d.root, nil)
 	l.nameUpstream(d, len(taken) > 0)
 	if len(taken) == 0 {
 		l.loadUpstream(text, d)
@@ -242,8 +245,9 @@ func reason(err error) string {
 
 // names are what things of one kind are called, and where.
 type names struct {
-	list []string
-	at   map[string]place
+	list  []string
+	at    map[string]place
+	vague bool // some could not be read: that a name is unknown says nothing
 }
 
 // add notes a name; it tells where the name was before.

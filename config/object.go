@@ -25,8 +25,9 @@ func (l *loader) object(n *yaml.Node, f *form, where string) object {
 	return object{l, n, f, where, len(l.faults.Errors()) == before}
 }
 
-// each reads the items of a section, a list, in all files.
-func (l *loader) each(key string, read func(object)) {
+// each reads the items of a section, a list of things with names, in all files. It notes the names, and passes over
+// what has none or one that was there before.
+func (l *loader) each(key string, known *names, read func(o object, name string)) {
 	f := sectionForm(key)
 	for _, s := range l.sections {
 		if s.name != key {
@@ -35,13 +36,22 @@ func (l *loader) each(key string, read func(object)) {
 		l.file = s.file
 		if s.value.Kind != yaml.SequenceNode {
 			l.check(s.value, f, key)
+			known.vague = known.vague || !isNull(s.value)
 			continue
 		}
 		for i, item := range s.value.Content {
 			o := l.object(item, f.list, f.list.itemIn(key, item, i))
-			if item.Kind == yaml.MappingNode {
-				read(o)
+			name := o.get("name")
+			if name == nil || name.Kind != yaml.ScalarNode {
+				known.vague = true
+				continue
 			}
+			if first, again := known.add(name.Value, l.place(name)); again {
+				o.fault(name, fmt.Sprintf("a second %s of this name", f.list.noun),
+					fmt.Sprintf("the first is at %s:%d:%d; rename or remove one", first.file, first.at.line, first.at.column))
+				continue
+			}
+			read(o, name.Value)
 		}
 	}
 	l.file = l.opts.File
@@ -172,6 +182,8 @@ func (o object) refer(n *yaml.Node, kind string, known *names) bool {
 		return false // the checker said so
 	case known.has(n.Value):
 		return true
+	case known.vague:
+		return false
 	}
 	hint := didYouMean(n.Value, known.list)
 	if hint == "" {

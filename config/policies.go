@@ -13,17 +13,9 @@ import (
 
 // policies reads the section (SPEC §5).
 func (l *loader) policies() {
-	l.each("escalation_policies", func(o object) {
-		name := o.get("name")
-		if name == nil || name.Kind != yaml.ScalarNode {
-			return
-		}
-		if first, again := l.policy.add(name.Value, l.place(name)); again {
-			o.fault(name, "a second escalation policy of this name", firstAt(first))
-			return
-		}
-		l.cfg.PolicyOrder = append(l.cfg.PolicyOrder, name.Value)
-		l.cfg.Policies[name.Value] = l.readPolicy(o)
+	l.each("escalation_policies", &l.policy, func(o object, name string) {
+		l.cfg.PolicyOrder = append(l.cfg.PolicyOrder, name)
+		l.cfg.Policies[name] = l.readPolicy(o)
 	})
 }
 

@@ -17,16 +17,8 @@ import (
 // schedules reads the section (SPEC §4). What the checker lets pass is checked again by oncall.New, which knows what
 // goes together.
 func (l *loader) schedules() {
-	l.each("schedules", func(o object) {
-		name := o.get("name")
-		if name == nil || name.Kind != yaml.ScalarNode {
-			return
-		}
-		if first, again := l.schedule.add(name.Value, l.place(name)); again {
-			o.fault(name, "a second schedule of this name", firstAt(first))
-			return
-		}
-		l.cfg.ScheduleOrder = append(l.cfg.ScheduleOrder, name.Value)
+	l.each("schedules", &l.schedule, func(o object, name string) {
+		l.cfg.ScheduleOrder = append(l.cfg.ScheduleOrder, name)
 		before := len(l.faults.Errors())
 		spec := l.readSchedule(o)
 		if !o.ok || len(l.faults.Errors()) > before {
@@ -38,7 +30,7 @@ func (l *loader) schedules() {
 			return
 		}
 		l.problems(o, oncall.Problems(s.Warnings()), l.warn)
-		l.cfg.Schedules[spec.Name] = s
+		l.cfg.Schedules[name] = s
 	})
 }
 

@@ -2,16 +2,12 @@ package config
 
 import (
 	"errors"
-	"iter"
-	"path/filepath"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	amconfig "github.com/prometheus/alertmanager/config"
-	commoncfg "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -28,8 +24,10 @@ func (l *loader) loadUpstream(text []byte, d *document) {
 		root = d.root
 		found = l.probe(root)
 	}
-	for _, e := range splitError(err) {
-		l.faults = append(l.faults, l.placed(e, root, found))
+	if !errors.Is(err, errGaveUp) || len(found) == 0 {
+		for _, e := range splitError(err) {
+			l.faults = append(l.faults, l.placed(e, root, found))
+		}
 	}
 	l.faults = append(l.faults, found...)
 }
@@ -193,148 +191,4 @@ func spot(n *yaml.Node, path []string, visit func(n *yaml.Node, path []string, i
 		}
 	}
 	return true
-}
-
-// upstreamKeys are the keys that Alertmanager's config knows below some keys, and ours there.
-func upstreamKeys(path []string) (keys []string) {
-	t := reflect.TypeFor[amconfig.Config]()
-	for _, key := range path {
-		if t = structOf(t); t == nil {
-			return nil
-		}
-		f, ok := yamlField(t, key)
-		if !ok {
-			return nil
-		}
-		t = f.Type
-	}
-	if t = structOf(t); t == nil {
-		return nil
-	}
-	keys = yamlKeys(t)
-	switch {
-	case len(path) == 0:
-		for _, s := range sections {
-			keys = append(keys, s.key)
-		}
-	case len(path) == 1 && path[0] == "receivers":
-		for _, r := range receiverKeys {
-			keys = append(keys, r.key)
-		}
-	}
-	return keys
-}
-
-func structOf(t reflect.Type) reflect.Type {
-	for t != nil {
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice:
-			t = t.Elem()
-		case reflect.Struct:
-			return t
-		default:
-			return nil
-		}
-	}
-	return nil
-}
-
-// yamlKeys are a struct's keys, those of structs written inline included.
-func yamlKeys(t reflect.Type) (keys []string) {
-	for f := range t.Fields() {
-		tag, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch inner := structOf(f.Type); {
-		case strings.Contains(rest, "inline") && inner != nil:
-			keys = append(keys, yamlKeys(inner)...)
-		case tag != "" && tag != "-":
-			keys = append(keys, tag)
-		}
-	}
-	return keys
-}
-
-func yamlField(t reflect.Type, key string) (reflect.StructField, bool) {
-	for f := range t.Fields() {
-		tag, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if tag == key {
-			return f, true
-		}
-		if inner := structOf(f.Type); strings.Contains(rest, "inline") && inner != nil {
-			if g, ok := yamlField(inner, key); ok {
-				return g, true
-			}
-		}
-	}
-	return reflect.StructField{}, false
-}
-
-// resolvePaths is what Alertmanager's LoadFile does after Load, to the letter: incidentio and the _file keys of
-// receivers are left as they are, and an HTTP config that several receivers share is moved as many times.
-func resolvePaths(dir string, cfg *amconfig.Config) {
-	move := func(path string) string {
-		if path != "" && !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		return path
-	}
-	for i := range cfg.Templates {
-		cfg.Templates[i] = move(cfg.Templates[i])
-	}
-	for _, h := range httpConfigs(cfg) {
-		h.SetDirectory(dir)
-	}
-	for i := range cfg.EventRecorder.FileOutputs {
-		cfg.EventRecorder.FileOutputs[i].Path = move(cfg.EventRecorder.FileOutputs[i].Path)
-	}
-	for _, out := range cfg.EventRecorder.WebhookOutputs {
-		if out.HTTPConfig != nil {
-			out.HTTPConfig.SetDirectory(dir)
-		}
-	}
-	for _, out := range cfg.EventRecorder.KafkaOutputs {
-		if out.TLSConfig != nil {
-			out.TLSConfig.SetDirectory(dir)
-		}
-	}
-}
-
-// resolveOnce moves the paths of HTTP configs, each once, however many receivers share it.
-func resolveOnce(dir string, cfg *amconfig.Config) {
-	done := map[*commoncfg.HTTPClientConfig]bool{}
-	for _, h := range httpConfigs(cfg) {
-		if !done[h] {
-			h.SetDirectory(dir)
-		}
-		done[h] = true
-	}
-}
-
-// httpConfigs are the HTTP configs in which Alertmanager resolves paths.
-func httpConfigs(cfg *amconfig.Config) []*commoncfg.HTTPClientConfig {
-	out := []*commoncfg.HTTPClientConfig{cfg.Global.HTTPConfig}
-	for _, r := range cfg.Receivers {
-		for name, list := range integrationLists(&r) {
-			if name == "incidentio" {
-				continue // forgotten upstream
-			}
-			for i := range list.Len() {
-				if h := list.Index(i).Elem().FieldByName("HTTPConfig"); h.IsValid() {
-					out = append(out, h.Interface().(*commoncfg.HTTPClientConfig))
-				}
-			}
-		}
-	}
-	return out
-}
-
-// integrationLists are the lists of a receiver's integrations, by their name in a contact method.
-func integrationLists(r *amconfig.Receiver) iter.Seq2[string, reflect.Value] {
-	return func(yield func(string, reflect.Value) bool) {
-		for f, v := range reflect.ValueOf(r).Elem().Fields() {
-			tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if name, ok := strings.CutSuffix(tag, "_configs"); ok && !yield(name, v) {
-				return
-			}
-		}
-	}
 }

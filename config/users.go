@@ -27,35 +27,23 @@ type pendingMethod struct {
 // users reads the section (SPEC §3).
 func (l *loader) users() {
 	l.silent = map[string]place{}
-	l.each("users", func(o object) {
-		name := o.get("name")
-		if name == nil || name.Kind != yaml.ScalarNode {
+	l.each("users", &l.user, func(o object, name string) {
+		if name == oncall.Nobody {
+			o.fault(o.get("name"), "nobody is not a user: in a rotation it means an intended gap", "choose another name")
 			return
 		}
-		if name.Value == oncall.Nobody {
-			o.fault(name, "nobody is not a user: in a rotation it means an intended gap", "choose another name")
-			return
-		}
-		if first, again := l.user.add(name.Value, l.place(name)); again {
-			o.fault(name, "a second user of this name", firstAt(first))
-			return
-		}
-		l.cfg.UserOrder = append(l.cfg.UserOrder, name.Value)
-		u := User{Name: name.Value, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
+		l.cfg.UserOrder = append(l.cfg.UserOrder, name)
+		u := User{Name: name, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
 		given := l.readMethods(o, &u)
 		if len(given) == 0 {
-			l.silent[u.Name] = l.place(name)
+			l.silent[name] = l.place(o.get("name"))
 		}
 		rules := o.sub("notification_rules")
 		u.High = readRules(rules, "high", given)
 		u.Low = readRules(rules, "low", given)
-		l.cfg.Users[u.Name] = u
+		l.cfg.Users[name] = u
 	})
 	l.loadMethods()
-}
-
-func firstAt(p place) string {
-	return fmt.Sprintf("the first is at %s:%d:%d; rename or remove one", p.file, p.at.line, p.at.column)
 }
 
 // readMethods collects a user's contact methods in the order of the file, and the names of all that were given,
@@ -101,6 +89,7 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 		one.method.index = len(u.Methods)
 		u.Methods = append(u.Methods, Method{Name: one.name, Integration: one.method.integration, Set: keysSet(one.method.body)})
 		l.methods = append(l.methods, one.method)
+		l.secrets = append(l.secrets, secretsIn(one.method.body, []string{"receivers", one.method.integration + "_configs"})...)
 	}
 	return given
 }

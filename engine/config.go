@@ -19,7 +19,7 @@ type Config struct {
 	Policies     map[string]escalation.Policy
 	Paging       escalation.Paging
 	ReopenWindow time.Duration
-	Incidents    map[string][]IncidentConfig                   // by receiver
+	Incidents    map[string]IncidentConfig                     // by receiver; one that is absent opens no incidents
 	Severity     func(label string) string                     // maps an alert's severity label to ours
 	Hours        func(escalation.Hours) (*oncall.Hours, error) // reads support hours
 }
@@ -46,7 +46,7 @@ func (u User) method(name string) (Method, bool) {
 	return u.Methods[i], true
 }
 
-// An IncidentConfig is one entry of a receiver's incident_configs (SPEC §6).
+// An IncidentConfig is a receiver's entry of incident_configs (SPEC §6).
 type IncidentConfig struct {
 	Policy      string
 	Scope       incident.Scope

@@ -57,21 +57,21 @@ func (c *Core) flushed(e router.Flushed) {
 	if len(e.Firing) == 0 {
 		return
 	}
-	for i, ic := range c.cfg.Incidents[e.Group.Receiver] {
-		id := incident.Identity{Receiver: e.Group.Receiver, Config: i}
-		s := Subject{Receiver: e.Group.Receiver, GroupLabels: labelMap(e.Group.Labels), Alerts: e.Firing}
-		if ic.Scope == incident.ScopeAlert {
-			for _, a := range e.Firing {
-				id.Alert, s.Alerts = fingerprint(a), []*router.Alert{a}
-				c.unit()
-				c.raise(id, ic, s)
-				c.settle()
-			}
-			continue
-		}
-		id.GroupKey = e.Group.Key
+	ic, opens := c.cfg.Incidents[e.Group.Receiver]
+	if !opens {
+		return
+	}
+	s := Subject{Receiver: e.Group.Receiver, GroupLabels: labelMap(e.Group.Labels), Alerts: e.Firing}
+	if ic.Scope == incident.ScopeGroup {
 		c.unit()
-		c.raise(id, ic, s)
+		c.raise(identity(e.Group, nil), ic, s)
+		c.settle()
+		return
+	}
+	for _, a := range e.Firing {
+		s.Alerts = []*router.Alert{a}
+		c.unit()
+		c.raise(identity(e.Group, a), ic, s)
 		c.settle()
 	}
 }
@@ -122,15 +122,25 @@ func (c *Core) joined(e router.Joined) {
 	if e.Muted != "" {
 		return // what is suppressed neither opens nor joins
 	}
-	for i, ic := range c.cfg.Incidents[e.Group.Receiver] {
-		id := incident.Identity{Receiver: e.Group.Receiver, Config: i, GroupKey: e.Group.Key}
-		if ic.Scope == incident.ScopeAlert {
-			id.GroupKey, id.Alert = "", fingerprint(e.Alert)
-		}
-		if l := c.live[c.identities[id]]; l != nil && l.incident.Open() {
-			c.joinAlerts(l, ic, []*router.Alert{e.Alert})
-		}
+	ic, opens := c.cfg.Incidents[e.Group.Receiver]
+	if !opens {
+		return
 	}
+	id := identity(e.Group, nil)
+	if ic.Scope == incident.ScopeAlert {
+		id = identity(e.Group, e.Alert)
+	}
+	if l := c.live[c.identities[id]]; l != nil && l.incident.Open() {
+		c.joinAlerts(l, ic, []*router.Alert{e.Alert})
+	}
+}
+
+// identity is that of a group's incident, or of an alert's where one is given (SPEC §6).
+func identity(g router.Group, a *router.Alert) incident.Identity {
+	if a == nil {
+		return incident.Identity{Receiver: g.Receiver, GroupKey: g.Key}
+	}
+	return incident.Identity{Receiver: g.Receiver, Alert: fingerprint(a)}
 }
 
 // left is about an alert that no longer fires, whether its source said so or it was not heard of in time.

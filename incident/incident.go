@@ -29,7 +29,6 @@ const (
 // An Identity is what makes two outages the same one: never a text (SPEC §6).
 type Identity struct {
 	Receiver string `json:"receiver"`
-	Config   int    `json:"config"` // index among the receiver's incident_configs
 	GroupKey string `json:"group_key,omitempty"`
 	Alert    string `json:"alert,omitempty"` // the fingerprint, for ScopeAlert
 }

@@ -118,13 +118,13 @@ func (s screen) buttons() []button {
 	return all
 }
 
-// press presses the button and shows what comes.
-func (s screen) press(label string) screen {
+// press presses the button that has the word on it, and shows what comes.
+func (s screen) press(word string) screen {
 	s.m.t.Helper()
 	all := s.buttons()
-	i := slices.IndexFunc(all, func(b button) bool { return b.label == label })
+	i := slices.IndexFunc(all, func(b button) bool { return strings.Contains(b.label, word) })
 	if i < 0 {
-		s.m.t.Fatalf("there is no button %q on %s, only %v; it says: %s", label, s.path, all, s.text())
+		s.m.t.Fatalf("there is no button %q on %s, only %v; it says: %s", word, s.path, all, s.text())
 	}
 	base, err := url.Parse(s.path)
 	if err != nil {

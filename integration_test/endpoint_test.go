@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,6 +24,8 @@ type endpoint struct {
 	mu     sync.Mutex
 	hits   []hit
 	mood   mood
+	life   int // of who asks; see quiet
+	open   map[net.Conn]bool
 	closed chan struct{}
 }
 
@@ -31,6 +34,7 @@ type hit struct {
 	At   time.Time
 	Key  string // the idempotency key of the header
 	Body string
+	Life int // how often quiet was called before
 }
 
 // A mood is how an endpoint answers. It runs while nobody else waits for it.
@@ -39,8 +43,10 @@ type mood func(h hit, w http.ResponseWriter, r *http.Request)
 // chatter makes an endpoint that says "ok", as Slack does.
 func chatter(t testing.TB) *endpoint {
 	t.Helper()
-	e := &endpoint{mood: answering(http.StatusOK, "ok"), closed: make(chan struct{})}
-	s := httptest.NewServer(e)
+	e := &endpoint{mood: answering(http.StatusOK, "ok"), open: map[net.Conn]bool{}, closed: make(chan struct{})}
+	s := httptest.NewUnstartedServer(e)
+	s.Config.ConnState = e.watch
+	s.Start()
 	e.URL = s.URL
 	t.Cleanup(func() {
 		close(e.closed)
@@ -80,10 +86,52 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h := hit{At: time.Now(), Key: r.Header.Get("Idempotency-Key"), Body: string(text)}
 	e.mu.Lock()
+	h.Life = e.life
 	e.hits = append(e.hits, h)
 	m := e.mood
 	e.mu.Unlock()
 	m(h, w, r)
+}
+
+// watch keeps account of the connections.
+func (e *endpoint) watch(c net.Conn, state http.ConnState) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch state {
+	case http.StateClosed, http.StateHijacked:
+		delete(e.open, c)
+	default:
+		e.open[c] = true
+	}
+}
+
+// quiet waits until everything that a dead process had sent is taken in; what comes after is of the next life.
+func (e *endpoint) quiet(t testing.TB) {
+	t.Helper()
+	// Connections are accepted in the order in which they were made: once this one is, so are those of the dead.
+	last, err := net.Dial("tcp", strings.TrimPrefix(e.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the last connection", func() (string, bool) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for c := range e.open {
+			if c.RemoteAddr().String() == last.LocalAddr().String() {
+				return "", true
+			}
+		}
+		return fmt.Sprint(len(e.open)), false
+	})
+	last.Close()
+	await(t, "the end of the dead one's connections", func() (string, bool) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return fmt.Sprint(len(e.open)), len(e.open) == 0
+	})
+	e.mu.Lock()
+	e.life++
+	e.mu.Unlock()
 }
 
 func (e *endpoint) got() []hit {

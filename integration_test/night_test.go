@@ -99,7 +99,7 @@ func TestNight(t *testing.T) {
 	if done.status != http.StatusOK {
 		t.Errorf("POST to the link: %d", done.status)
 	}
-	done.shows(t, "INC-1", "Ana Duarte", "Undo")
+	done.shows(t, "INC-1 is acknowledged", "Ana Duarte", "UTC", "the link in the page", "Escalation has stopped", "Undo")
 	acked := m.incident("INC-1")
 	if acked.Status != "acknowledged" || acked.AcknowledgedBy != "ana" || !acked.NextAt.IsZero() {
 		t.Errorf("after the button: %s by %q, pages on at %s; want acknowledged by ana, never", acked.Status, acked.AcknowledgedBy, acked.NextAt)

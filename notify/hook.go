@@ -10,10 +10,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
 	commoncfg "github.com/prometheus/common/config"
+	"go.yaml.in/yaml/v3"
 
 	amnotify "github.com/prometheus/alertmanager/notify"
 	"github.com/prometheus/alertmanager/notify/webhook"
@@ -166,15 +168,59 @@ func (h *hook) url(data *template.Data) (string, error) {
 	return url, nil
 }
 
-// payload renders the user's own body, as upstream does.
+// payload renders the user's own body as upstream does: a text that is YAML becomes what it means, so that toJson can be
+// used. Upstream's parser overlooks what follows a bracket, and would make a list of "[INC-1 sev2] Replication lag".
 func (h *hook) payload(data *template.Data) ([]byte, error) {
-	rendered, err := template.DeepCopyWithTemplate(h.conf.Payload, func(text string) (string, error) {
-		return h.Templates.ExecuteTextString(text, data)
-	})
+	rendered, err := h.render(h.conf.Payload, data)
 	if err != nil {
 		return nil, fmt.Errorf("template of \"payload\": %w", err)
 	}
 	return encode(rendered)
+}
+
+func (h *hook) render(value any, data *template.Data) (any, error) {
+	v := reflect.ValueOf(value)
+	switch v.Kind() {
+	case reflect.String:
+		text, err := h.Templates.ExecuteTextString(v.String(), data)
+		if err != nil || !wholeYAML(text) {
+			return text, err
+		}
+		return template.DeepCopyWithTemplate(text, func(s string) (string, error) { return s, nil })
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			var err error
+			if list[i], err = h.render(v.Index(i).Interface(), data); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case reflect.Map:
+		members := make(map[string]any, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			name, ok := it.Key().Interface().(string)
+			if !ok {
+				continue
+			}
+			name, err := h.Templates.ExecuteTextString(name, data)
+			if err != nil {
+				return nil, err
+			}
+			if members[name], err = h.render(it.Value().Interface(), data); err != nil {
+				return nil, err
+			}
+		}
+		return members, nil
+	}
+	return value, nil
+}
+
+// wholeYAML says whether text is YAML to its end, and one document.
+func wholeYAML(text string) bool {
+	d := yaml.NewDecoder(strings.NewReader(text))
+	var first, more yaml.Node
+	return d.Decode(&first) == nil && errors.Is(d.Decode(&more), io.EOF)
 }
 
 func encode(v any) ([]byte, error) {

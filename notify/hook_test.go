@@ -141,7 +141,7 @@ func TestHookWithAPayloadOfItsOwn(t *testing.T) {
 		}
 		return v, string(r.Body)
 	}
-	if v, got := send(`{text: '{{ .RouteLabels.midwatch_subject }}', n: '{{ len .Alerts }}'}`); v.Outcome != Delivered || got != `{"n":1,"text":"[INC-1 sev2] Replication lag"}`+"\n" {
+	if v, got := send(`{text: '{{ .RouteLabels.midwatch_subject }}', size: '{{ len .Alerts }}', l: [a, '{{ .CommonLabels | toJson }}', 7]}`); v.Outcome != Delivered || got != `{"l":["a",{"alertname":"ReplicationLag","instance":"db-2:9187","service":"db","severity":"critical"},7],"size":1,"text":"[INC-1 sev2] Replication lag"}`+"\n" {
 		t.Errorf("%+v, sent %s", v, got)
 	}
 	if v, got := send(`{text: '{{ .Nonsense.Deeper }}'}`); v.Outcome != Delivered || !strings.Contains(got, `"midwatch":{"event":"page"`) {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,10 +26,11 @@ var (
 	retryText    = regexp.MustCompile(`\bretry after (\d+)\b`)
 )
 
-// hopeless are the beginnings of faults that upstream would try again, though only a changed config can mend them.
+// hopeless are in faults that upstream would try again, though only a changed config can mend them.
 var hopeless = []string{
-	"find auth mechanism",
-	"'require_tls' is true (default) but",
+	"find auth mechanism: ",
+	"does not advertise the STARTTLS extension",
+	"unsupported protocol scheme",
 }
 
 // passing are the words of Slack's API that come with status 200 and mean "not now".
@@ -68,13 +68,13 @@ func verdict(ctx context.Context, integration string, retry bool, err error, sec
 		v.Answer = answer("no answer in the time given: "+err.Error(), secrets)
 		return later()
 	}
-	if unreachable(err) {
-		return later()
-	}
 	for _, s := range hopeless {
-		if strings.HasPrefix(err.Error(), s) {
+		if strings.Contains(err.Error(), s) {
 			return v
 		}
+	}
+	if unreachable(err) {
+		return later()
 	}
 	if integration == "slack" {
 		for _, s := range passing {
@@ -109,12 +109,9 @@ func status(err error) int {
 
 // unreachable says whether err came from the network, a name server or TLS, not from the provider.
 func unreachable(err error) bool {
-	var netErr net.Error
-	var urlErr *url.Error
+	var netErr net.Error // url.Error is one, whatever it wraps
 	var errno syscall.Errno
 	switch {
-	case errors.As(err, &urlErr):
-		return !strings.Contains(urlErr.Err.Error(), "unsupported protocol scheme")
 	case errors.As(err, &netErr), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return true
 	case errors.As(err, &errno):

@@ -53,8 +53,8 @@ func TestVerdicts(t *testing.T) {
 		{"hung up", "email", false, io.ErrUnexpectedEOF, Retry, "unexpected EOF", 0},
 		{"no such name", "opsgenie", false, post(&net.DNSError{Err: "no such host", Name: "chat"}), Retry, `Post "https://chat.example.org/…": lookup chat: no such host`, 0},
 		{"no URL", "webhook", true, post(errors.New(`unsupported protocol scheme "htp"`)), Failed, `Post "https://chat.example.org/…": unsupported protocol scheme "htp"`, 0},
-		{"no mailbox", "email", true, fmt.Errorf("send RCPT command: %w", &textproto.Error{Code: 550, Msg: "no such user"}), Failed, "send RCPT command: 550 no such user", 0},
-		{"greylisted", "email", true, fmt.Errorf("send RCPT command: %w", &textproto.Error{Code: 451, Msg: "try later"}), Retry, "send RCPT command: 451 try later", 0},
+		{"no mailbox", "email", true, fmt.Errorf("send RCPT command: %w", &textproto.Error{Code: 550, Msg: "no such user"}), Failed, `send RCPT command: 550 "no such user"`, 0},
+		{"greylisted", "email", true, fmt.Errorf("send RCPT command: %w", &textproto.Error{Code: 451, Msg: "try later"}), Retry, `send RCPT command: 451 "try later"`, 0},
 		{"no way to log in", "email", true, errors.New("find auth mechanism: unknown auth mechanism: X"), Failed, "find auth mechanism: unknown auth mechanism: X", 0},
 		{"Slack says no", "slack", false, errors.New(`channel "x": error response from Slack: channel_not_found`), Failed, `channel "x": error response from Slack: channel_not_found`, 0},
 		{"Slack says later", "slack", false, errors.New(`channel "x": error response from Slack: ratelimited`), Retry, `channel "x": error response from Slack: ratelimited`, 0},
@@ -156,15 +156,22 @@ func TestPanicBecomesAVerdict(t *testing.T) {
 
 // Mail, Telegram and OpsGenie do not listen to their context. They are left behind, a few of them, and no more.
 func TestDeafNotifiersAreLeftBehind(t *testing.T) {
-	release := make(chan struct{})
+	inside, release := make(chan struct{}), make(chan struct{})
 	i := fake("email", func(context.Context) (bool, error) {
-		<-release
+		select {
+		case inside <- struct{}{}:
+			<-release
+		case <-release:
+		}
 		return false, nil
 	})
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
 	for range maxHanging {
-		if v := i.send(over, nil); v.Outcome != Retry {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-inside
+			cancel()
+		}()
+		if v := i.send(ctx, nil); v.Outcome != Retry || v.Answer != "no answer in the time given" {
 			t.Fatalf("got %+v", v)
 		}
 	}

@@ -3,7 +3,6 @@ package oncall
 import (
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/alertmanager/timeinterval"
@@ -30,16 +29,20 @@ type table struct {
 	first, last []minute
 }
 
-var tables sync.Map
+type tableKey struct {
+	zone     string
+	from, to minute
+}
+
+var tables = map[tableKey]*table{}
 
 func tableOf(zone *time.Location, from, to minute) *table {
-	type key struct {
-		zone     string
-		from, to minute
+	k := tableKey{zone.String(), from, to}
+	if t, ok := tables[k]; ok {
+		return t
 	}
-	k := key{zone.String(), from, to}
-	if t, ok := tables.Load(k); ok {
-		return t.(*table)
+	if len(tables) >= 8 {
+		clear(tables)
 	}
 	t := &table{zone: zone, from: from, to: to}
 	t.lowest = wallMinute(from, zone) - 2*1440
@@ -60,8 +63,7 @@ func tableOf(zone *time.Location, from, to minute) *table {
 		t.last[w-t.lowest] = u
 		before = w
 	}
-	tables.Clear() // one stretch at a time is all that a test asks about
-	tables.Store(k, t)
+	tables[k] = t
 	return t
 }
 
@@ -118,6 +120,7 @@ type reference struct {
 	from, to minute
 	home     *table
 	layers   []refLayer
+	acts     []stretch // when each override does
 	uncov    []stretch
 }
 
@@ -190,18 +193,35 @@ func (t *table) windows(ws []Window) (out []stretch) {
 		return []stretch{{from: past, to: future}}
 	}
 	first := wallMinute(t.from, t.zone)
-	first -= floorModTest(first, 1440) + 8*1440
+	first -= positiveMod(first, 1440) + 8*1440
 	for day := first; day < t.to+2*1440; day += 1440 {
 		for _, w := range ws {
-			for _, s := range windowsOn(w, day) {
-				out = append(out, stretch{from: t.start(s.from), to: t.end(s.to)})
+			for _, v := range parts(w) {
+				there := t
+				if v.Calendar != nil && v.Calendar.Intervals[0].Zone != nil {
+					there = tableOf(v.Calendar.Intervals[0].Zone, t.from, t.to)
+				}
+				for _, s := range windowsOn(v, day) {
+					out = append(out, stretch{from: there.start(s.from), to: there.end(s.to)})
+				}
 			}
 		}
 	}
 	return out
 }
 
-func floorModTest(a, b int64) int64 { return ((a % b) + b) % b }
+// parts gives each interval of a calendar a window of its own.
+func parts(w Window) (out []Window) {
+	if w.Calendar == nil {
+		return []Window{w}
+	}
+	for _, v := range w.Calendar.Intervals {
+		out = append(out, Window{Calendar: &Calendar{Intervals: []Interval{v}}})
+	}
+	return out
+}
+
+func positiveMod(a, b int64) int64 { return ((a % b) + b) % b }
 
 // shifts lists every turn from the rotation's start until past the table's end.
 func (t *table) shifts(r Rotation, active []Window) []stretch {
@@ -237,7 +257,7 @@ func (t *table) shifts(r Rotation, active []Window) []stretch {
 	case counted:
 		handoffs = append(handoffs, t.start(start))
 		n := 0
-		midnight := start - floorModTest(start, 1440)
+		midnight := start - positiveMod(start, 1440)
 		for day := midnight; day < end; day += 1440 {
 			starts := len(active) == 0
 			for _, w := range active {
@@ -315,6 +335,13 @@ func newReference(spec Spec, from, to minute) *reference {
 		}
 		r.layers = append(r.layers, ref)
 	}
+	for _, o := range spec.Overrides {
+		span := stretch{from: o.Start.Unix() / 60, to: o.End.Unix() / 60}
+		if o.From != 0 {
+			span = stretch{from: r.home.start(unixMinute(o.From)), to: r.home.end(unixMinute(o.To))}
+		}
+		r.acts = append(r.acts, span)
+	}
 	if len(spec.Uncovered) > 0 {
 		r.uncov = within(r.home.windows(spec.Uncovered))
 	}
@@ -323,7 +350,7 @@ func newReference(spec Spec, from, to minute) *reference {
 
 type seat struct {
 	who    string
-	names  map[string]bool
+	names  []string // all who held it
 	origin int
 }
 
@@ -332,26 +359,22 @@ func (r *reference) answer(u minute) (users, layers []string, declared bool) {
 	var seats []seat
 	byLayers, intended := false, false
 	act := func(seats []seat, layer string) []seat {
-		for _, o := range r.spec.Overrides {
-			span := stretch{from: o.Start.Unix() / 60, to: o.End.Unix() / 60}
-			if o.From != 0 {
-				span = stretch{from: r.home.start(unixMinute(o.From)), to: r.home.end(unixMinute(o.To))}
-			}
-			if o.Layer != layer || !holds(span) {
+		for i, o := range r.spec.Overrides {
+			if o.Layer != layer || !holds(r.acts[i]) {
 				continue
 			}
 			switch o.Kind {
 			case Replace:
 				for i := range seats {
-					if seats[i].names[o.User] {
-						seats[i].names[o.With] = true
-						seats[i].who, seats[i].origin = o.With, len(r.layers)
+					if s := &seats[i]; slices.Contains(s.names, o.User) {
+						s.names = append(s.names, o.With)
+						s.who, s.origin = o.With, len(r.layers)
 					}
 				}
 			case Take:
-				seats = []seat{{o.User, map[string]bool{o.User: true}, len(r.layers)}}
+				seats = []seat{{o.User, []string{o.User}, len(r.layers)}}
 			case Add:
-				seats = append(seats, seat{o.User, map[string]bool{o.User: true}, len(r.layers)})
+				seats = append(seats, seat{o.User, []string{o.User}, len(r.layers)})
 			case Remove:
 				seats = slices.DeleteFunc(seats, func(s seat) bool { return s.who == o.User })
 			}
@@ -367,7 +390,7 @@ func (r *reference) answer(u minute) (users, layers []string, declared bool) {
 				}
 				for _, who := range l.Rotation.Turns[s.turn] {
 					if who != Nobody {
-						own = append(own, seat{who, map[string]bool{who: true}, i})
+						own = append(own, seat{who, []string{who}, i})
 					}
 				}
 				intended = intended || len(own) == 0
@@ -382,7 +405,7 @@ func (r *reference) answer(u minute) (users, layers []string, declared bool) {
 		}
 	}
 	seats = act(seats, "")
-	names := append([]string{}, make([]string, 0, 4)...)
+	names := []string{}
 	var origins []int
 	for _, s := range seats {
 		names, origins = append(names, s.who), append(origins, s.origin)

@@ -44,10 +44,10 @@ func testConfig(change ...func(*engine.Config)) *engine.Config {
 		}}},
 		Paging:       escalation.Paging{CatchAll: escalation.Target{User: "cto"}, CatchAllEvery: 4 * time.Hour},
 		ReopenWindow: 15 * time.Minute,
-		Incidents: map[string][]engine.IncidentConfig{"oncall": {{
+		Incidents: map[string]engine.IncidentConfig{"oncall": {
 			Policy: "db", Scope: incident.ScopeGroup, AutoResolve: true,
 			Title: func(s engine.Subject) string { return s.Alerts[0].Name() },
-		}}},
+		}},
 		Severity: func(label string) string {
 			if label == "warning" {
 				return "sev3"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/common/model"
 
@@ -30,9 +31,9 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 		Policies:     cfg.Policies,
 		Paging:       cfg.Paging,
 		ReopenWindow: cfg.ReopenWindow,
-		Incidents:    map[string][]engine.IncidentConfig{},
+		Incidents:    map[string]engine.IncidentConfig{},
 		Severity:     cfg.Severities.Of,
-		Hours:        supportHours(),
+		Hours:        supportHours(cfg),
 	}
 	resolved := map[[2]string]bool{}
 	for _, e := range endpoints {
@@ -47,19 +48,17 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 		}
 		out.Users[name] = user
 	}
-	for receiver, list := range cfg.Incidents {
-		for _, ic := range list {
-			out.Incidents[receiver] = append(out.Incidents[receiver], engine.IncidentConfig{
-				Policy: ic.Policy, Scope: incident.Scope(ic.Scope), AutoResolve: ic.AutoResolve,
-				Severity: words(tmpl, ic.Severity), Title: title(tmpl, ic.Title),
-			})
+	for receiver, ic := range cfg.Incidents {
+		out.Incidents[receiver] = engine.IncidentConfig{
+			Policy: ic.Policy, Scope: incident.Scope(ic.Scope), AutoResolve: ic.AutoResolve,
+			Severity: words(tmpl, ic.Severity), Title: title(tmpl, ic.Title),
 		}
 	}
 	return out
 }
 
 func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
-	o.Root = cfg.Upstream.Route
+	o.Root = dispatch.NewRoute(cfg.Upstream.Route, nil)
 	o.ResolveTimeout = time.Duration(cfg.Upstream.Global.ResolveTimeout)
 	o.Receivers = map[string][]router.Integration{}
 	for _, e := range endpoints {
@@ -72,15 +71,15 @@ func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) 
 	return o
 }
 
-// supportHours reads hours once and remembers them.
-func supportHours() func(escalation.Hours) (*oncall.Hours, error) {
+// supportHours reads hours once and remembers them. The engine asks from one goroutine.
+func supportHours(cfg *config.Config) func(escalation.Hours) (*oncall.Hours, error) {
 	known := map[string]*oncall.Hours{}
 	return func(h escalation.Hours) (*oncall.Hours, error) {
 		key := fmt.Sprint(h)
 		if hours := known[key]; hours != nil {
 			return hours, nil
 		}
-		hours, err := config.SupportHours(h)
+		hours, err := cfg.Hours(h)
 		if err == nil {
 			known[key] = hours
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -35,12 +36,16 @@ func (c *courier) use(cfg *config.Config, external *url.URL) {
 // Send words the delivery and enqueues it.
 func (c *courier) Send(s engine.Send, done func(engine.Verdict)) {
 	start := c.now()
-	c.queues.Enqueue(c.message(s), func(_ notify.Message, v notify.Verdict) {
+	err := c.queues.Enqueue(c.message(s), func(_ notify.Message, v notify.Verdict) {
 		done(engine.Verdict{
 			Outcome: outcomes[v.Outcome], Answer: v.Answer, RetryAfter: v.RetryAfter, State: v.State,
 			Latency: c.now().Sub(start),
 		})
 	})
+	if errors.Is(err, notify.ErrQueueFull) {
+		go done(engine.Verdict{Outcome: engine.Retry, Answer: err.Error()})
+	}
+	// Once sending has ended, nobody waits for outcomes: what is recorded is sent after the next start.
 }
 
 var outcomes = map[notify.Outcome]engine.Outcome{
@@ -48,7 +53,7 @@ var outcomes = map[notify.Outcome]engine.Outcome{
 }
 
 // Cancel takes back what is queued.
-func (c *courier) Cancel(key string) bool { return c.queues.Cancel(key) }
+func (c *courier) Cancel(key string) bool { return c.queues.Cancel(key) > 0 }
 
 func (c *courier) message(s engine.Send) notify.Message {
 	d := s.Delivery
@@ -56,13 +61,18 @@ func (c *courier) message(s engine.Send) notify.Message {
 		Key: d.Key, Event: d.Event, At: d.Created, Reason: d.Reason,
 		Target: notify.Target{Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, User: d.User, Via: d.Via},
 	}
-	for _, a := range s.Alerts {
-		m.Alerts = append(m.Alerts, told(a, s.Resolved[a.Fingerprint()]))
-	}
-	if g := d.Group; g != nil {
-		m.GroupKey, m.GroupLabels, m.RouteLabels = g.Key, g.Labels, g.RouteLabels
-		m.Reason, m.RepeatInterval, m.At, m.State = g.Reason, g.RepeatInterval, g.At, g.State
+	if d.Group != nil {
+		n := d.Group.Notify()
+		m.GroupKey, m.GroupLabels, m.RouteLabels = n.Entry.GroupKey, labelMap(n.GroupLabels), labelMap(n.RouteLabels)
+		m.Reason, m.RepeatInterval, m.At, m.State = string(n.Reason), n.RepeatInterval, n.At, n.Entry.State
+		m.Timeout = n.Deadline.Sub(c.now())
+		for _, a := range s.Alerts {
+			m.Alerts = append(m.Alerts, told(a, !a.EndsAt.IsZero()))
+		}
 		return m
+	}
+	for _, a := range s.Alerts {
+		m.Alerts = append(m.Alerts, told(a, s.Over[a.Fingerprint()]))
 	}
 	m.GroupKey = orElse(s.Incident.Identity.GroupKey, s.Incident.ID())
 	if d.User == "" {
@@ -118,12 +128,20 @@ func runbook(i incident.Incident, alerts []*router.Alert) string {
 // told is an alert as a message has it. While it fires it has no end.
 func told(a *router.Alert, over bool) notify.Alert {
 	t := notify.Alert{
-		Labels: a.Labels.Map(), Annotations: a.Annotations.Map(), StartsAt: a.StartsAt, GeneratorURL: a.GeneratorURL,
+		Labels: labelMap(a.Labels), Annotations: labelMap(a.Annotations), StartsAt: a.StartsAt, GeneratorURL: a.GeneratorURL,
 	}
 	if over {
 		t.EndsAt = a.EndsAt
 	}
 	return t
+}
+
+func labelMap(ls router.Labels) map[string]string {
+	m := make(map[string]string, len(ls))
+	for _, l := range ls {
+		m[l.Name] = l.Value
+	}
+	return m
 }
 
 func orElse(s, other string) string {
@@ -134,7 +152,7 @@ func orElse(s, other string) string {
 }
 
 // senders builds what reaches every receiver and every person of a configuration.
-func senders(cfg *config.Config, o notify.Options, log *notify.Log, outbox *notify.Outbox) ([]notify.Endpoint, error) {
+func senders(cfg *config.Config, o notify.Options, log notify.Sender, outbox notify.Sender) ([]notify.Endpoint, error) {
 	endpoints, err := notify.Receivers(cfg.Upstream.Receivers, o)
 	if err != nil {
 		return nil, err

@@ -104,7 +104,9 @@ func incidentCommands(app *kingpin.Application, out *output) map[string]command 
 		by := cmd.Flag("by", "Who you are. Default: $USER.").Default(os.Getenv("USER")).String()
 		body := map[string]any{}
 		var fill []func() error
-		text := func(field string, value *string) { fill = append(fill, func() error { body[field] = *value; return nil }) }
+		text := func(field string, value *string) {
+			fill = append(fill, func() error { body[field] = *value; return nil })
+		}
 		switch v.name {
 		case "reassign":
 			user := cmd.Flag("user", "To this user.").String()

@@ -30,8 +30,14 @@ func storeCommands(app *kingpin.Application, out *output) map[string]command {
 	return map[string]command{
 		check.FullCommand(): func(context.Context) int {
 			report, err := bolt.Check(path())
+			for _, p := range report.Problems {
+				fmt.Fprintf(out.stderr, "%s: %s\n", path(), p)
+			}
 			if err != nil {
 				return out.fail(exitFailed, err)
+			}
+			if len(report.Problems) > 0 {
+				return exitFailed
 			}
 			fmt.Fprintf(out.stdout, "%s: good: %s, %d bytes\n", path(), count(report.Keys, "key"), report.Bytes)
 			return exitOK
@@ -67,15 +73,10 @@ func backupStore(from, to string) error {
 		return err
 	}
 	defer s.Close()
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
+	if _, err := os.Stat(to); err == nil {
+		return fmt.Errorf("%s is there already; give another name", to)
 	}
-	defer f.Close()
-	if _, err := s.WriteTo(f); err != nil {
-		return err
-	}
-	return f.Sync()
+	return copyTo(s, to)
 }
 
 // restoreStore moves what is there aside and puts the backup in its place.
@@ -110,11 +111,7 @@ func compactStore(out *output, path string) int {
 	if err != nil {
 		return out.fail(exitFailed, err)
 	}
-	small := path + ".compacted"
-	if err := bolt.Compact(path, small); err != nil {
-		return out.fail(exitFailed, err)
-	}
-	if err := os.Rename(small, path); err != nil {
+	if err := bolt.Compact(path, path); err != nil {
 		return out.fail(exitFailed, err)
 	}
 	after, err := os.Stat(path)
@@ -124,4 +121,3 @@ func compactStore(out *output, path string) int {
 	fmt.Fprintf(out.stdout, "%s: %d bytes, before %d\n", path, after.Size(), before.Size())
 	return exitOK
 }
-

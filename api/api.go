@@ -1,0 +1,151 @@
+// Package api answers HTTP for machines: Alertmanager's API version 2, and our own.
+package api
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"runtime"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/router"
+)
+
+// Options are what the API is made of.
+type Options struct {
+	Engine *engine.Engine // required
+
+	// Alertmanager's side. ValidName and ParseFilter follow the matcher mode of the process.
+	ValidName   func(name string) bool                      // of a label; required
+	ParseFilter func(expressions []string) (Matcher, error) // the error is shown to the client; required
+	Status      func() Status                               // required
+	Receivers   func() []Receiver                           // in the order of the configuration; required
+
+	Suppressed  func(l router.Labels, now time.Time) (silencedBy, inhibitedBy []string) // nil: nothing is
+	Muted       func(routeID, groupKey string) []string                                 // the time intervals that mute a group; nil: none
+	RouteLabels func(v router.View) map[string]string                                   // with templates rendered; nil: as configured
+
+	// Our own side.
+	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
+	Simulate    func(ctx context.Context, s Simulation) (Simulated, error) // nil: there is no POST simulate
+	Pages       http.Handler                                               // everything that is not an API: /, /ack/…; nil: 404
+
+	Metrics     *Metrics         // nil: measured for nobody
+	Log         *zap.Logger      // nil: silent
+	Now         func() time.Time // nil: time.Now
+	MaxBody     int64            // bytes of a posted body of alerts, after decompression; 0: 10 MiB
+	Concurrency int              // GETs at once (--web.get-concurrency); 0: as many as processors, but at least 8
+	Timeout     time.Duration    // of a request (--web.timeout); 0: none
+}
+
+// API is the handler. It wants requests without the route prefix.
+type API struct {
+	o          Options
+	simulating chan struct{}
+	handler    http.Handler
+}
+
+// root is where our own API begins.
+const root = "/api/midwatch/v1/"
+
+// New returns the API.
+func New(o Options) *API {
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = maxBody
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = max(runtime.GOMAXPROCS(0), 8)
+	}
+	a := &API{o: o, simulating: make(chan struct{}, maxSimulating)}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v2/", http.HandlerFunc(a.v2))
+	mux.Handle("/api/v1/", http.HandlerFunc(a.v1))
+	mux.Handle(root, a.measured(root, http.HandlerFunc(a.notFound)))
+	for _, rt := range a.routes() {
+		mux.Handle(rt.pattern, a.measured(rt.pattern, sameOrigin(rt.verbs)))
+	}
+	if o.Pages != nil {
+		mux.Handle("/", o.Pages)
+		for _, p := range []string{"/{$}", "/outbox", ackPath} {
+			mux.Handle(p, a.measured(strings.TrimSuffix(p, "{$}"), o.Pages))
+		}
+	}
+	a.handler = a.guard(a.limit(mux))
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+func (a *API) measured(name string, h http.Handler) http.Handler {
+	return a.o.Metrics.Instrument(name, h)
+}
+
+// v2 is Alertmanager's API: the path is looked up as its framework does, cleaned, and HEAD is no GET there.
+func (a *API) v2(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	var get, post http.HandlerFunc
+	name := path.Clean(r.URL.EscapedPath())
+	switch name {
+	case "/api/v2/alerts":
+		get, post = a.getAlerts, a.postAlerts
+	case "/api/v2/alerts/groups":
+		get = a.getGroups
+	case "/api/v2/receivers":
+		get = a.getReceivers
+	case "/api/v2/status":
+		get = a.getStatus
+	default:
+		a.measured("/api/v2/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f := fault{http.StatusNotFound, "path " + r.URL.EscapedPath() + " was not found"}
+			f.serve(w, r)
+		})).ServeHTTP(w, r)
+		return
+	}
+	a.measured(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && !acceptsJSON(r):
+			notAcceptable().serve(w, r)
+		case r.Method == http.MethodGet:
+			get(w, r)
+		case r.Method == http.MethodPost && post != nil:
+			post(w, r)
+		case post != nil:
+			refuseMethod(w, r, http.MethodGet, http.MethodPost)
+		default:
+			refuseMethod(w, r, http.MethodGet)
+		}
+	})).ServeHTTP(w, r)
+}
+
+func notAcceptable() *fault {
+	return &fault{http.StatusNotAcceptable, "unsupported media type requested, only [application/json] are available"}
+}
+
+// v1 takes alerts as the API did that Alertmanager removed, and answers to all else of it that it is gone.
+func (a *API) v1(w http.ResponseWriter, r *http.Request) {
+	switch p := strings.TrimPrefix(r.URL.Path, "/api/v1/"); {
+	case p == "alerts" && r.Method == http.MethodPost:
+		a.measured("/api/v1/alerts", sameOrigin(http.HandlerFunc(a.postAlertsV1))).ServeHTTP(w, r)
+	case p == "alerts" || p == "status" || p == "receivers" || p == "silences" || strings.HasPrefix(p, "silence/"):
+		writeJSON(w, r, http.StatusGone, []byte(goneV1))
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+const goneV1 = `{"status":"deprecated","error":"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed ` +
+	`as of version 0.27.0 - please use the equivalent route in the v2 API"}` + "\n"

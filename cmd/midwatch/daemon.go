@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/alertmanager/featurecontrol"
+	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	webkit "github.com/prometheus/exporter-toolkit/web"
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/store"
+)
+
+// A daemon is one running Midwatch.
+type daemon struct {
+	flags    serveFlags
+	log      logging
+	registry *prometheus.Registry
+	features featurecontrol.Flagger
+
+	started  time.Time
+	source   source
+	external *url.URL
+	prefix   string
+
+	store   store.Store
+	outbox  *notify.Outbox
+	signer  *notify.Signer
+	queues  *notify.Queues
+	courier *courier
+	engine  *engine.Engine
+
+	reloading sync.Mutex
+	current   atomic.Pointer[config.Config]
+	stats     *daemonMetrics
+}
+
+// run is the daemon's life. It ends when ctx is done or something breaks that cannot be gone on without.
+func (d *daemon) run(ctx context.Context, out *output) error {
+	d.started = time.Now()
+	d.log.zap.Info("starting midwatch", zap.String("version", version))
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.stats = newDaemonMetrics(d.registry)
+
+	d.source = d.flags.source()
+	cfg, err := d.load()
+	if err != nil {
+		return err
+	}
+	if d.external, d.prefix, err = addresses(*d.flags.externalURL, *d.flags.routePrefix, (*d.flags.web.WebListenAddresses)[0]); err != nil {
+		return err
+	}
+	if err := d.open(); err != nil {
+		return err
+	}
+	defer d.store.Close()
+
+	d.outbox = &notify.Outbox{}
+	built, err := d.build(cfg)
+	if err != nil {
+		return err
+	}
+	d.queues = notify.NewQueues(built.senders)
+	d.courier = &courier{queues: d.queues, signer: d.signer, now: time.Now}
+	d.courier.use(cfg, d.external)
+	d.engine, err = engine.Start(ctx, engine.Options{
+		Store: d.store, Config: built.engine, Sender: d.courier, Seed: seed(), Log: d.log.zap, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
+	d.current.Store(cfg)
+	d.stats.loaded(cfg.Original, time.Now())
+	return d.serve(ctx, out)
+}
+
+// serve runs the loop and the listeners until ctx is done, and then lets everything come to rest: no new requests, no
+// new attempts, what is under way is waited for and recorded.
+func (d *daemon) serve(ctx context.Context, out *output) error {
+	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoop()
+	loop := make(chan error, 1)
+	go func() { loop <- d.engine.Run(loopCtx) }()
+
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 30 * time.Second}
+	listening := make(chan error, 1)
+	go func() { listening <- webkit.ListenAndServe(server, d.flags.web, d.log.slog) }()
+
+	side, stopSide := context.WithCancel(ctx)
+	var aside sync.WaitGroup
+	if *d.flags.demo {
+		aside.Go(func() { demo(side, d.engine, d.log.zap) })
+	}
+	aside.Go(func() { d.snapshots(side) })
+	d.sayHello(out)
+
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var failed error
+	ended := false
+	for !ended {
+		select {
+		case <-hup:
+			_ = d.reload() // the log has said what is wrong
+		case <-ctx.Done():
+			ended = true
+		case err := <-loop:
+			loop <- nil
+			failed, ended = orError(err, "the loop ended"), true
+		case err := <-listening:
+			failed, ended = orError(err, "the listener ended"), true
+		}
+	}
+	d.log.zap.Info("shutting down")
+	stopSide()
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(rest); err != nil {
+		server.Close()
+	}
+	aside.Wait()
+	if err := d.queues.Close(rest); err != nil {
+		d.log.zap.Warn("some attempts to send were cut off; they are repeated under the same keys at the next start", zap.Error(err))
+	}
+	stopLoop()
+	if err := <-loop; failed == nil {
+		failed = err
+	}
+	return failed
+}
+
+func orError(err error, what string) error {
+	if err == nil || errors.Is(err, http.ErrServerClosed) {
+		return errors.New(what)
+	}
+	return err
+}
+
+// load reads the configuration and logs every fault.
+func (d *daemon) load() (*config.Config, error) {
+	cfg, faults := d.source.load()
+	for _, f := range faults {
+		if f.Warning {
+			d.log.zap.Warn("configuration", zap.String("fault", f.String()))
+		} else {
+			d.log.zap.Error("configuration", zap.String("fault", f.String()))
+		}
+	}
+	return cfg, faults.Err()
+}
+
+// open opens the store and reads the secret of links.
+func (d *daemon) open() error {
+	if *d.flags.demo {
+		d.store = store.NewMemory()
+		d.signer = d.passingSigner()
+		return nil
+	}
+	var err error
+	if d.store, err = openStore(filepath.Join(*d.flags.storage, storeFile), d.log.zap); err != nil {
+		return err
+	}
+	if d.signer, err = signerAt(*d.flags.storage); err != nil {
+		d.log.zap.Error("links to acknowledge work only until the next restart", zap.Error(err))
+		d.signer = d.passingSigner()
+	}
+	return nil
+}
+
+// built is what a configuration becomes.
+type built struct {
+	engine  *engine.Config
+	senders map[notify.Target]notify.Sender
+}
+
+// templates are Alertmanager's and the file's.
+func templates(cfg *config.Config, external *url.URL) (*template.Template, error) {
+	tmpl, err := template.FromGlobs(cfg.Upstream.Templates)
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	tmpl.ExternalURL = external
+	return tmpl, nil
+}
+
+func (d *daemon) build(cfg *config.Config) (built, error) {
+	tmpl, err := templates(cfg, d.external)
+	if err != nil {
+		return built{}, err
+	}
+	endpoints, err := senders(cfg, notify.Options{Templates: tmpl, Logger: d.log.slog}, notify.Log(d.log.zap), d.outbox)
+	if err != nil {
+		return built{}, err
+	}
+	b := built{
+		engine:  compile(cfg, tmpl, endpoints, d.flags.routerOptions(d.started)),
+		senders: map[notify.Target]notify.Sender{},
+	}
+	for _, e := range endpoints {
+		s := e.Sender
+		if *d.flags.demo {
+			s = d.outbox // whatever the file says: nothing is sent
+		}
+		b.senders[e.Target] = s
+	}
+	return b, nil
+}
+
+// reload takes the configuration anew. A bad one changes nothing, and the error says why.
+func (d *daemon) reload() error {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	err := d.tryReload()
+	if err != nil {
+		d.stats.refused()
+		d.log.zap.Error("the configuration was not reloaded; the old one holds", zap.Error(err))
+		return err
+	}
+	d.log.zap.Info("the configuration was reloaded")
+	return nil
+}
+
+func (d *daemon) tryReload() error {
+	cfg, err := d.load()
+	if err != nil {
+		return err
+	}
+	b, err := d.build(cfg)
+	if err != nil {
+		return err
+	}
+	// The new senders first, so that whatever the engine sends under the new configuration finds its way. Targets that
+	// are gone are kept until the engine has let go of them.
+	both := b.senders
+	d.queues.SetSenders(both)
+	d.courier.use(cfg, d.external)
+	if a := d.engine.Do(context.Background(), engine.Reload{Config: b.engine}); a.Err != nil && !errors.Is(a.Err, engine.ErrUnsaved) {
+		return a.Err
+	}
+	d.current.Store(cfg)
+	d.stats.loaded(cfg.Original, time.Now())
+	return nil
+}
+
+// passingSigner signs links that die with the process.
+func (d *daemon) passingSigner() *notify.Signer {
+	s, err := notify.NewSigner(randomKey())
+	if err != nil {
+		panic(err) // the key has the length that is asked for
+	}
+	return s
+}
+
+// sayHello tells somebody who started Midwatch without a configuration what to do next.
+func (d *daemon) sayHello(out *output) {
+	base := d.external.String()
+	switch {
+	case *d.flags.demo:
+		fmt.Fprintf(out.stdout, `
+Midwatch runs a demo: a simulated cluster, people and incidents. Nothing is sent.
+
+  Messages land here:    %[1]s/outbox
+  What is open:          midwatch incidents --url %[1]s
+
+`, base)
+	case d.source.file == "":
+		fmt.Fprintf(out.stdout, `
+Midwatch runs with its quick start: every alert pages you, here in the log and at %[1]s/outbox
+
+  1. Give it a first alert:
+       curl -H 'Content-Type: application/json' %[1]s/api/v2/alerts -d '[{"labels":{"alertname":"FirstAlert","severity":"critical"},"annotations":{"summary":"It works"}}]'
+  2. Five seconds later, look at %[1]s/outbox and acknowledge.
+  3. Write midwatch.yml (docs/quickstart.md), check it with: midwatch config check midwatch.yml
+  4. Tell Prometheus:  alerting: {alertmanagers: [{static_configs: [{targets: ["%[2]s"]}]}]}
+
+`, base, d.external.Host)
+	}
+}

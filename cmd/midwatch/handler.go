@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/matcher/compat"
+	"github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/model"
+
+	"github.com/midwatch/midwatch/api"
+	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/sim"
+	"github.com/midwatch/midwatch/web"
+)
+
+// handler is everything that the daemon answers on HTTP.
+func (d *daemon) handler() http.Handler {
+	pages := web.Options{Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap}
+	if d.showsOutbox() {
+		pages.Outbox = d.letters
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", api.New(api.Options{
+		Engine:      d.engine,
+		ValidName:   func(name string) bool { return compat.IsValidLabelName(model.LabelName(name)) },
+		ParseFilter: parseFilter,
+		Status:      d.status,
+		Receivers:   d.receivers,
+		IncidentURL: func(id string) string { return d.courier.link("incidents", id) },
+		Simulate:    d.simulate,
+		Pages:       web.New(pages),
+		Metrics:     api.NewMetrics(d.registry),
+		Log:         d.log.zap,
+		Concurrency: *d.flags.getLimit,
+		Timeout:     *d.flags.timeout,
+	}))
+	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(d.registry, promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{})))
+	mux.HandleFunc("GET /-/healthy", ok)
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, r *http.Request) {
+		if !d.engine.Ready() {
+			http.Error(w, "midwatch is reading its state", http.StatusServiceUnavailable)
+			return
+		}
+		ok(w, r)
+	})
+	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, _ *http.Request) {
+		if err := d.reload(); err != nil {
+			http.Error(w, fmt.Sprintf("failed to reload config: %s", err), http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	if d.prefix == "/" {
+		return mux
+	}
+	outer := http.NewServeMux()
+	outer.Handle(d.prefix+"/", http.StripPrefix(d.prefix, mux))
+	outer.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, d.prefix+"/", http.StatusFound)
+	})
+	return outer
+}
+
+func ok(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) }
+
+// showsOutbox says whether messages may land in the outbox: only those who have no other channel are shown the page.
+func (d *daemon) showsOutbox() bool { return *d.flags.demo || d.source.file == "" }
+
+func (d *daemon) letters() []web.Message {
+	var out []web.Message
+	for _, l := range d.outbox.Messages() {
+		m := web.Message{At: l.At, To: l.Target.User, Via: l.Target.Via, Subject: l.Subject, Body: l.Text, Link: l.AckURL}
+		if m.To == "" {
+			m.To, m.Via = l.Target.Receiver, l.Target.Integration
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// redeem says what an acknowledge link allows.
+func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
+	claim, err := d.signer.Verify(token, now)
+	if errors.Is(err, notify.ErrExpired) {
+		err = fmt.Errorf("%w: %w", web.ErrExpired, err)
+	}
+	return web.Grant{Incident: claim.Incident, User: claim.User}, err
+}
+
+func (d *daemon) status() api.Status {
+	return api.Status{
+		Config: d.current.Load().Original, Started: d.started, Version: api.Version{Version: upstreamVersion},
+	}
+}
+
+func (d *daemon) receivers() []api.Receiver {
+	var out []api.Receiver
+	for _, r := range d.current.Load().Upstream.Receivers {
+		labels := map[string]string{}
+		for name, value := range r.Labels {
+			labels[string(name)] = string(value)
+		}
+		out = append(out, api.Receiver{Name: r.Name, Labels: labels})
+	}
+	return out
+}
+
+// simulate is `midwatch simulate` against the configuration that is running.
+func (d *daemon) simulate(_ context.Context, s api.Simulation) (api.Simulated, error) {
+	cfg, err := dryConfig(d.current.Load())
+	if err != nil {
+		return api.Simulated{}, err
+	}
+	at := s.At
+	if at.IsZero() {
+		at = time.Now()
+	}
+	lines, err := simulate(cfg, s.Labels, at.UTC().Truncate(time.Second), s.Ahead)
+	if err != nil {
+		return api.Simulated{}, err
+	}
+	out := api.Simulated{Events: []api.SimulatedEvent{}}
+	for _, l := range lines {
+		out.Events = append(out.Events, simulatedEvent(l))
+	}
+	return out, nil
+}
+
+func simulatedEvent(l sim.Line) api.SimulatedEvent {
+	return api.SimulatedEvent{
+		At: l.At, Time: l.Time, Event: l.Event, Incident: l.Incident, User: l.User, Via: l.Via, Receiver: l.Receiver,
+		Policy: l.Policy, Step: l.Step, Cycle: l.Cycle, Severity: l.Severity, Reason: l.Reason,
+	}
+}
+
+// parseFilter reads matchers as amtool and the UI send them. As in Alertmanager, foo="" holds for what has no foo, and
+// foo!="" for all that has one.
+func parseFilter(expressions []string) (api.Matcher, error) {
+	var all labels.Matchers
+	for _, text := range expressions {
+		ms, err := compat.Matchers(strings.TrimSpace(text), "api")
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ms...)
+	}
+	return func(value func(name string) (string, bool)) bool {
+		for _, m := range all {
+			v, present := value(m.Name)
+			negative := m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp
+			if m.Value == "" && present == negative {
+				continue
+			}
+			if !m.Matches(v) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}

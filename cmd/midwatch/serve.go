@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/alertmanager/featurecontrol"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/promslog"
+	webkit "github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/examples"
+	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/store"
+	"github.com/midwatch/midwatch/store/bolt"
+)
+
+const (
+	defaultRetention = 120 * time.Hour // of the notification log, as Alertmanager's --data.retention
+	drainTime        = 10 * time.Second
+	keyFile          = "token.key" // the secret of acknowledge links, within --storage.path
+	keyBytes         = 32
+)
+
+// serveFlags are the daemon's flags: Alertmanager's, and a few of ours.
+type serveFlags struct {
+	configFile  *string
+	storage     *string
+	retention   *time.Duration
+	gcInterval  *time.Duration
+	perAlert    *int
+	startDelay  *time.Duration
+	maintenance *time.Duration
+	externalURL *string
+	routePrefix *string
+	getLimit    *int
+	timeout     *time.Duration
+	features    *string
+	logLevel    *string
+	logFormat   *string
+	demo        *bool
+	web         *webkit.FlagConfig
+}
+
+func serveCommand(app *kingpin.Application, out *output) map[string]command {
+	cmd := app.Command("serve", "Run the daemon. This is what midwatch alone does.").Default()
+	f := serveFlags{
+		configFile:  cmd.Flag("config.file", "Configuration file. Default: midwatch.yml or alertmanager.yml in the working directory; without either, a built-in quick start.").String(),
+		storage:     cmd.Flag("storage.path", "Where state is kept.").Default("data/").String(),
+		retention:   cmd.Flag("data.retention", "How long the notification log is kept.").Default("120h").Duration(),
+		maintenance: cmd.Flag("data.maintenance-interval", "How often expired state is dropped.").Default("15m").Duration(),
+		gcInterval:  cmd.Flag("alerts.gc-interval", "How often ended alerts are forgotten.").Default("30m").Duration(),
+		perAlert:    cmd.Flag("alerts.per-alertname-limit", "How many alerts of one name may fire; 0 is any number.").Default("0").Int(),
+		startDelay:  cmd.Flag("dispatch.start-delay", "How long after the start no group is notified.").Default("0s").Duration(),
+		externalURL: cmd.Flag("web.external-url", "The URL under which people reach Midwatch, for links. Its path becomes the route prefix. Default: http://<hostname>:<port>/.").String(),
+		routePrefix: cmd.Flag("web.route-prefix", "Prefix of all HTTP routes. Default: the path of --web.external-url.").String(),
+		getLimit:    cmd.Flag("web.get-concurrency", "How many GET requests are answered at once; 0 is GOMAXPROCS or 8, the larger.").Default("0").Int(),
+		timeout:     cmd.Flag("web.timeout", "How long a request may take; 0 is any time.").Default("0s").Duration(),
+		features:    cmd.Flag("enable-feature", "Alertmanager's feature flags, separated by commas: "+strings.Join([]string{featurecontrol.FeatureClassicMode, featurecontrol.FeatureUTF8StrictMode}, ", ")+".").Default("").String(),
+		demo:        cmd.Flag("demo", "Run with a simulated cluster, people and incidents. Messages land in /outbox; nothing is sent, and nothing is kept.").Bool(),
+		logLevel:    cmd.Flag("log.level", "Least severe lines to log: debug, info, warn, error.").Default("info").Enum("debug", "info", "warn", "error"),
+		logFormat:   cmd.Flag("log.format", "Form of the log: logfmt or json.").Default("logfmt").Enum("logfmt", "json"),
+	}
+	f.web = kingpinflag.AddFlags(cmd, ":9093")
+	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int { return serve(ctx, f, out) }}
+}
+
+// serve runs the daemon until ctx is done.
+func serve(ctx context.Context, f serveFlags, out *output) int {
+	log, err := newLogging(out.stderr, *f.logLevel, *f.logFormat)
+	if err != nil {
+		return out.fail(exitUsage, err)
+	}
+	features, err := featurecontrol.NewFlags(promslog.NewNopLogger(), *f.features)
+	if err != nil {
+		return out.fail(exitUsage, fmt.Errorf("--enable-feature: %w", err))
+	}
+	initMatchers(log, features)
+	d := &daemon{flags: f, log: log, registry: prometheus.NewRegistry(), features: features}
+	if err := d.run(ctx, out); err != nil {
+		log.zap.Error("midwatch ends", zap.Error(err))
+		return exitFailed
+	}
+	log.zap.Info("midwatch ends; what is on its way to people is recorded and goes on at the next start")
+	return exitOK
+}
+
+// source is where the daemon's configuration comes from.
+type source struct {
+	file string // empty: text
+	text []byte
+	name string
+}
+
+func (s source) load() (*config.Config, config.Faults) {
+	if s.file != "" {
+		return config.LoadFile(s.file)
+	}
+	return config.Load(s.text, config.Options{File: s.name})
+}
+
+// source finds the configuration: what the flag says, what lies in the working directory, or what is built in.
+func (f serveFlags) source() source {
+	switch {
+	case *f.demo:
+		return source{text: examples.Demo, name: "the demo's configuration"}
+	case *f.configFile != "":
+		return source{file: *f.configFile}
+	}
+	if name := findConfig(); name != "" {
+		return source{file: name}
+	}
+	return source{text: examples.QuickStart, name: "the quick start's configuration"}
+}
+
+// openStore opens the store. One that cannot be read is set aside, and one that cannot be opened at all is done without:
+// a pager that does not start pages nobody.
+func openStore(path string, log *zap.Logger) (store.Store, error) {
+	s, aside, err := bolt.OpenOrSetAside(path, time.Now(), bolt.Options{})
+	switch {
+	case errors.Is(err, bolt.ErrInUse), errors.Is(err, bolt.ErrNewer):
+		return nil, err
+	case err != nil:
+		log.Error("the store cannot be opened; midwatch pages from memory, and a restart will forget what happens meanwhile; mend it and restart", zap.Error(err))
+		return store.NewMemory(), nil
+	case aside != "":
+		why := ""
+		if _, err := bolt.Check(aside); err != nil {
+			why = err.Error()
+		}
+		log.Error("the store could not be read and was set aside; midwatch starts with an empty one, knows no open incident, and is told what fires by the next alerts", zap.String("aside", aside), zap.String("why", why))
+	}
+	return s, nil
+}
+
+// signerAt reads the secret of acknowledge links, or makes it.
+func signerAt(dir string) (*notify.Signer, error) {
+	path := filepath.Join(dir, keyFile)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key = randomKey()
+		err = writeSecret(path, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the secret of acknowledge links: %w", err)
+	}
+	return notify.NewSigner(key)
+}
+
+func randomKey() []byte {
+	key := make([]byte, keyBytes)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+func writeSecret(path string, key []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(key); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// seed is where the engine's jitter comes from.
+func seed() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// addresses says under which URL people reach us, and under which path routes lie, as Alertmanager does.
+func addresses(external, prefix, listen string) (*url.URL, string, error) {
+	if external == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, "", err
+		}
+		_, port, err := net.SplitHostPort(listen)
+		if err != nil {
+			return nil, "", fmt.Errorf("--web.listen-address %q: %w", listen, err)
+		}
+		external = fmt.Sprintf("http://%s:%s/", host, port)
+	}
+	u, err := url.Parse(external)
+	if err != nil {
+		return nil, "", fmt.Errorf("--web.external-url: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, "", fmt.Errorf("--web.external-url %q: only http and https URLs can be linked to", external)
+	}
+	if path := strings.TrimRight(u.Path, "/"); path != "" && !strings.HasPrefix(path, "/") {
+		u.Path = "/" + path
+	} else {
+		u.Path = path
+	}
+	if prefix == "" {
+		prefix = u.Path
+	}
+	prefix = "/" + strings.Trim(prefix, "/")
+	return u, prefix, nil
+}
+
+// mustURL is for addresses in this source.
+func mustURL(s string) *url.URL {
+	u, err := url.Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
+// routerOptions are what the flags say about routing.
+func (f serveFlags) routerOptions(start time.Time) router.Options {
+	o := router.Options{
+		Retention: *f.retention, ForgetEvery: *f.gcInterval, LogSweepEvery: *f.maintenance, AlertnameLimit: *f.perAlert,
+	}
+	if *f.startDelay > 0 {
+		o.HoldUntil = start.Add(*f.startDelay)
+	}
+	return o
+}

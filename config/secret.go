@@ -1,0 +1,58 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	amconfig "github.com/prometheus/alertmanager/config"
+	amcommoncfg "github.com/prometheus/alertmanager/config/common"
+	commoncfg "github.com/prometheus/common/config"
+	"go.yaml.in/yaml/v3"
+)
+
+var secretTypes = map[reflect.Type]bool{
+	reflect.TypeFor[commoncfg.Secret]():           true,
+	reflect.TypeFor[amcommoncfg.SecretURL]():      true,
+	reflect.TypeFor[amconfig.SecretTemplateURL](): true,
+}
+
+// secretsIn are the values that Alertmanager's config treats as secrets, in a tree that belongs below some keys of
+// it. Its loader's errors may quote them: that of a URL which is none, for instance.
+func secretsIn(root *yaml.Node, path []string) (out []string) {
+	spot(root, path, func(n *yaml.Node, path []string, isKey bool) bool {
+		if isKey || n.Kind != yaml.ScalarNode || n.Value == "" {
+			return true
+		}
+		t := upstreamType(path)
+		for t != nil && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if secretTypes[t] {
+			out = append(out, n.Value)
+		}
+		return true
+	})
+	return out
+}
+
+// hide takes secrets out of what the faults say.
+func (l *loader) hide() {
+	if len(l.faults) == 0 {
+		return
+	}
+	// A secret may be part of another.
+	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, s := range l.secrets {
+		quoted := strings.Trim(strconv.Quote(s), `"`)
+		for i := range l.faults {
+			f := &l.faults[i]
+			for _, text := range []string{s, quoted} {
+				if len(text) > 3 || strings.Contains(f.Message, strconv.Quote(s)) {
+					f.Message = strings.ReplaceAll(f.Message, text, amcommoncfg.SecretToken)
+				}
+			}
+		}
+	}
+}

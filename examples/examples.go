@@ -1,0 +1,16 @@
+// Package examples holds the configurations that the documentation shows and the daemon starts with.
+package examples
+
+import _ "embed"
+
+var (
+	// QuickStart is what the daemon runs with when no configuration is at hand.
+	//
+	//go:embed quickstart.yml
+	QuickStart []byte
+
+	// Demo is what `midwatch --demo` runs with.
+	//
+	//go:embed demo.yml
+	Demo []byte
+)
