@@ -136,11 +136,14 @@ func includeKeys() (keys []string) {
 // routes reads a file's subtrees with Alertmanager's own types and YAML library, so that they mean what they would
 // mean in the main file.
 func (l *loader) routes(d *document, text []byte) []*amconfig.Route {
+	tree := l.flatten(lookup(d.root, "routes"))
+	if len(l.flat.faults) > 0 {
+		return nil
+	}
 	var file struct {
 		Routes []*amconfig.Route `yaml:"routes"`
 	}
 	err := yamlv2.UnmarshalStrict(text, &file)
-	tree := l.flatten(lookup(d.root, "routes"))
 	p := &prober{l: l}
 	var found Faults
 	if tree.Kind == yaml.SequenceNode {

@@ -79,6 +79,8 @@ func splitError(err error) (out []loadError) {
 
 var keyRE = regexp.MustCompile(`^(?:field (.+) (?:not found|already set) in type |key "(.*)" already set in map$)`)
 
+var tagRE = regexp.MustCompile(`^cannot unmarshal (!![a-z]+)`)
+
 // keyOf is the key that a complaint is about, if it is about one.
 func (e loadError) keyOf() string {
 	if m := keyRE.FindStringSubmatch(e.text); m != nil {
@@ -104,9 +106,15 @@ func (l *loader) placed(e loadError, root *yaml.Node, found Faults) Fault {
 		}
 		return f
 	}
-	key := e.keyOf()
+	key, tag := e.keyOf(), ""
+	if m := tagRE.FindStringSubmatch(e.text); m != nil {
+		tag = m[1]
+	}
 	spot(root, nil, func(n *yaml.Node, path []string, isKey bool) bool {
-		if n.Line != e.line || key != "" && (!isKey || n.Value != key) || key == "" && isKey {
+		switch {
+		case n.Line != e.line, n == root,
+			key != "" && (!isKey || n.Value != key),
+			key == "" && (isKey || tag != "" && n.ShortTag() != tag):
 			return true
 		}
 		f.Column = n.Column

@@ -201,6 +201,51 @@ func TestALateFailureOfAnEarlierStepDecidesTheWalk(t *testing.T) {
 		03:07 page cto.chat: walk 1 of policy db reached nobody`)
 }
 
+func TestAPageOfTheWalkBeforeDoesNotSaveThisOne(t *testing.T) {
+	w := newWorld()
+	w.slow["ana.chat"], w.slow["bo.chat"] = true, true
+	w.onCall["primary"] = func(now time.Time) []string {
+		if now.Before(at("03:05")) {
+			return []string{"ana"}
+		}
+		return []string{"bo"}
+	}
+	p := policy("@primary 5m")
+	p.Repeat = Forever
+	s := tell(t, w, p).until("03:05")
+	s.at("03:06", Outcome{Key: "INC-1/1.1/ana.chat/1", OK: true})
+	s.at("03:07", Outcome{Key: "INC-1/1.2/bo.chat/2", Reason: "404"}).want(`
+		03:00 page ana.chat (1.1): step 1 of policy db began
+		03:05 page bo.chat (1.2): no acknowledgement of step 1 in 5m
+		03:07 step_skipped: every page of it failed for good; chat failed: 404
+		03:07 policy_exhausted: walk 2 of policy db reached nobody
+		03:07 catch_all: walk 2 of policy db reached nobody
+		03:07 page cto.chat: walk 2 of policy db reached nobody`)
+}
+
+func TestAStepThatReachedOneOfItsPeopleKeepsItsTime(t *testing.T) {
+	w := newWorld()
+	w.fails["bo.chat"] = "404"
+	tell(t, w, policy("ana,bo 5m", "cy 5m")).until("03:05").want(`
+		03:00 page ana.chat (1.1): step 1 of policy db began
+		03:00 page bo.chat (1.1): step 1 of policy db began
+		03:05 page cy.chat (2.1): no acknowledgement of step 1 in 5m`)
+}
+
+func TestAStepThatSomebodyAnsweredKeepsItsTime(t *testing.T) {
+	for _, answer := range []Input{Acked{By: "ana"}, StopMine{By: "ana"}} {
+		w := newWorld()
+		w.slow["ana.chat"], w.slow["bo.chat"] = true, true
+		p := policy("ana,bo 5m", "cy 5m")
+		p.Steps[0].RequireAcks = 2
+		s := tell(t, w, p).at("03:01", AddResponder{User: "ana"}).at("03:02", answer)
+		s.at("03:03", Outcome{Key: "INC-1/1.1/bo.chat/2", Reason: "404"})
+		if got, want := s.p.Due(), at("03:05"); !got.Equal(want) {
+			t.Errorf("%T: due %v, want %v", answer, got, want)
+		}
+	}
+}
+
 func TestAnEndlessLadderOfFailingPagesEnds(t *testing.T) {
 	w := newWorld()
 	w.fails["ana.chat"], w.fails["bo.chat"] = "404", "404"

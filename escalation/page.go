@@ -139,7 +139,7 @@ func (p Page) Paged() []string {
 	return who
 }
 
-// Contacts are the methods and receivers those pages went by, in order: who should learn that it is over.
+// Contacts are the methods and receivers those pages went by, in order, whether or not each was delivered.
 func (p Page) Contacts() []Contact { return slices.Clone(p.Told) }
 
 // NextAt is when the ladder next pages somebody if nobody acts, catch_all included.

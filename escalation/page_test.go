@@ -199,3 +199,21 @@ func everyInput() []Input {
 		Shifted{By: time.Hour}, nil,
 	}
 }
+
+func BenchmarkClimb(b *testing.B) {
+	w := newWorld()
+	p := policy("ana,bo 5m", "cy 5m", "#leads 5m")
+	p.Repeat = Forever
+	page, _ := Open(Begin{Incident: "INC-1", Severity: "sev1", Policy: p}, threeAM, w)
+	for b.Loop() {
+		page, _ = page.Step(Elapsed{}, page.Due(), w)
+	}
+}
+
+func BenchmarkWokenEarly(b *testing.B) {
+	w := newWorld()
+	page, _ := Open(Begin{Incident: "INC-1", Severity: "sev1", Policy: policy("ana,bo 5m")}, threeAM, w)
+	for b.Loop() {
+		page, _ = page.Step(Elapsed{}, threeAM, w)
+	}
+}

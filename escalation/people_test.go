@@ -42,6 +42,10 @@ func TestReopenedStartsFromStepOneAndForgets(t *testing.T) {
 		t.Errorf("urgency %s, want %s: it reopened as sev3", got, want)
 	}
 	s.at("03:16", Reopened{Severity: "sev1"}).until("03:16").want(``) // it is open
+	s.at("03:17", Resolved{}).at("03:18", Reopened{Severity: "sev2"})
+	if got, want := s.p.Paged(), []string{"ana", "bo"}; !slices.Equal(got, want) {
+		t.Errorf("paged since it reopened: %v, want %v", got, want)
+	}
 }
 
 func TestSeverityRaisedRestartsTheLadder(t *testing.T) {
@@ -85,6 +89,25 @@ func TestEscalateAfterTheLastStepIsTheFirst(t *testing.T) {
 		03:02 escalated: escalated by zoe
 		03:02 page ana.chat (1.2): escalated by zoe
 		03:07 page bo.chat (2.2): no acknowledgement of step 1 in 5m`)
+}
+
+func TestEscalateIntoAWalkThatReachesNobody(t *testing.T) {
+	w := newWorld()
+	w.onCall["primary"] = func(now time.Time) []string {
+		if now.Before(at("03:01")) {
+			return []string{"ana"}
+		}
+		return nil
+	}
+	p := policy("@primary 5m")
+	p.Repeat = Forever
+	tell(t, w, p).at("03:02", Escalate{By: "zoe"}).want(`
+		03:00 page ana.chat (1.1): step 1 of policy db began
+		03:02 escalated: escalated by zoe
+		03:02 step_skipped: nobody on call in primary
+		03:02 policy_exhausted: walk 2 of policy db reached nobody
+		03:02 catch_all: walk 2 of policy db reached nobody
+		03:02 page cto.chat: walk 2 of policy db reached nobody`)
 }
 
 func TestEscalateFromAcknowledgedSnoozedAndEnded(t *testing.T) {
@@ -187,6 +210,13 @@ func TestReplaceKeepsTheStepAndTheTime(t *testing.T) {
 		03:07 page zoe.chat (2.1): no acknowledgement of step 1 in 1m`)
 }
 
+func TestReplaceBringsItsAckTimeout(t *testing.T) {
+	s := tell(t, newWorld(), policy("ana 5m")).at("03:01", Acked{By: "ana"}).at("03:02", Replace{By: "ana", Policy: watched("ana 5m")})
+	if got, want := s.p.Due(), at("03:57"); !got.Equal(want) {
+		t.Errorf("due %v, want %v", got, want)
+	}
+}
+
 func TestReplaceByAPolicyWithoutSteps(t *testing.T) {
 	p := policy("ana 5m")
 	p.Repeat = Forever
@@ -236,6 +266,18 @@ func TestSnoozeLetsNothingPageUntilItEnds(t *testing.T) {
 	s.at("05:34", Snooze{By: "ana", For: -time.Hour}).want(``)
 	if !s.p.Due().Equal(due) {
 		t.Errorf("snoozed for less than nothing: due moved to %v", s.p.Due())
+	}
+}
+
+func TestASecondAckDoesNotEndASnooze(t *testing.T) {
+	s := tell(t, newWorld(), watched("ana 5m")).at("03:01", Acked{By: "ana"}).at("03:02", Snooze{By: "ana", For: 3 * time.Hour})
+	s.at("03:10", Acked{By: "bo"}).at("03:11", Unacked{By: "bo"})
+	if got, want := s.p.Due(), at("06:02"); !got.Equal(want) {
+		t.Errorf("due %v, want %v: neither the warning nor the end of the acknowledgement comes first", got, want)
+	}
+	s.at("03:12", Unacked{By: "ana"})
+	if got, want := s.p.Due(), at("06:02"); s.p.State() != Triggered || !got.Equal(want) {
+		t.Errorf("%s, due %v; want triggered, %v", s.p.State(), got, want)
 	}
 }
 

@@ -56,6 +56,11 @@ func (n *night) do(in Input) {
 	if !reflect.DeepEqual(again, effects) || !bytes.Equal(encode(n.t, twin), encode(n.t, next)) {
 		n.t.Fatalf("%T after a restart: %v, without: %v", in, again, effects)
 	}
+	after := encode(n.t, next)
+	n.p.Step(AddResponder{By: "another", User: "future"}, n.now, n.w)
+	if !bytes.Equal(encode(n.t, next), after) {
+		n.t.Fatalf("another future of the same page changed the one after %T", in)
+	}
 	n.p = next
 	switch in.(type) {
 	case Resolved:

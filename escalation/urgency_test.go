@@ -103,6 +103,19 @@ func TestAnOpenLowIncidentBecomesHighWhenSupportHoursBegin(t *testing.T) {
 	}
 }
 
+func TestUrgencyDoesNotFall(t *testing.T) {
+	w := newWorld()
+	w.opens = "02:00-03:30"
+	s := tell(t, w, supportHours("ana 5m")).at("03:40", SeverityRaised{Severity: "sev1"})
+	if got := s.p.Urgency(); got != UrgencyHigh {
+		t.Errorf("after support hours: %s, want high", got)
+	}
+	s.at("03:41", Resolved{}).at("03:42", Reopened{Severity: "sev1"})
+	if got := s.p.Urgency(); got != UrgencyLow {
+		t.Errorf("reopened after support hours: %s, want low", got)
+	}
+}
+
 func TestSupportHoursDoNotTakeAnIncidentFromWhoHasIt(t *testing.T) {
 	w := newWorld()
 	w.opens = "09:00-18:00"

@@ -46,7 +46,6 @@ func prepare(t testing.TB, dir, config string, args ...string) *midwatch {
 		"--storage.path=" + filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0",
 		"--web.external-url=" + publicURL,
-		"--cluster.listen-address=",
 	}, args...)
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -22,19 +22,24 @@ var long = os.Getenv("MIDWATCH_LONG") != ""
 
 const schedulesPerCheck = 16 // they share a zone and a stretch of time, and so the reference's table
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		checks := 60
+// check runs a property a modest number of times, or many; -rapid.checks says otherwise.
+func check(t *testing.T, modest, many int, property func(*rapid.T)) {
+	t.Helper()
+	if n := modest; !checksGiven() {
 		if long {
-			checks = 100_000 / schedulesPerCheck
+			n = many
 		}
-		if err := f.Value.Set(fmt.Sprint(checks)); err != nil {
-			panic(err)
+		if err := flag.Set("rapid.checks", fmt.Sprint(n)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	os.Exit(m.Run())
+	rapid.Check(t, property)
 }
+
+var checksGiven = sync.OnceValue(func() (given bool) {
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	return given
+})
 
 // zoneNames are all the zones that Go ships, or where its tree is not at hand, those with a history.
 var zoneNames = sync.OnceValue(func() (names []string) {
