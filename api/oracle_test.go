@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,7 @@ func upstream(t *testing.T, w *world) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tmpl.ExternalURL = &url.URL{Scheme: "http", Host: "alertmanager.test"}
 	groups := marker.NewGroupMarker()
 	quiet := notify.StageFunc(func(ctx context.Context, _ *slog.Logger, as ...*alert.Alert) (context.Context, []*alert.Alert, error) {
 		return ctx, as, nil
@@ -112,9 +114,6 @@ func transcript(rec *httptest.ResponseRecorder) string {
 	body := rec.Body.String()
 	if rec.Code == http.StatusMethodNotAllowed {
 		body = strings.Replace(body, "[POST,GET]", "[GET,POST]", 1)
-	}
-	if strings.Contains(body, `"uptime"`) { // both began just now, though not at the same nanosecond
-		body = strings.ReplaceAll(body, `"branch":"`, `"branch":"`)
 	}
 	return b.String() + body
 }

@@ -193,10 +193,10 @@ func engineConfig(t *testing.T, conf *config.Config) *engine.Config {
 		},
 		Paging:       escalation.Paging{CatchAll: escalation.Target{User: "cy"}},
 		ReopenWindow: 15 * time.Minute,
-		Incidents: map[string][]engine.IncidentConfig{"db": {{
+		Incidents: map[string]engine.IncidentConfig{"db": {
 			Policy: "db", Scope: incident.ScopeGroup, AutoResolve: true,
 			Title: func(s engine.Subject) string { return s.Alerts[0].Annotations.Get("summary") },
-		}}},
+		}},
 		Severity: func(label string) string {
 			if label == "warning" {
 				return "sev3"

@@ -386,7 +386,7 @@ func checkAside(t *testing.T, m *midwatch, aside []string, damaged []byte) {
 	if kept, err := os.ReadFile(aside[0]); err != nil || !bytes.Equal(kept, damaged) {
 		t.Errorf("what was set aside is not the damaged file: %d bytes of %d, %v", len(kept), len(damaged), err)
 	}
-	said := m.process.log.with("level=error", filepath.Base(aside[0]))
+	said := m.process.log.with("level=ERROR", filepath.Base(aside[0]))
 	if len(said) != 1 {
 		t.Errorf("the log names %s in %d errors, want one:\n%s", filepath.Base(aside[0]), len(said), m.process.log.tail(20))
 	}

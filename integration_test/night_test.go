@@ -99,7 +99,7 @@ func TestNight(t *testing.T) {
 	if done.status != http.StatusOK {
 		t.Errorf("POST to the link: %d", done.status)
 	}
-	done.shows(t, "INC-1 is acknowledged", "Ana Duarte", "UTC", "the link in the page", "Escalation has stopped", "Undo")
+	done.shows(t, "INC-1 is acknowledged", "Ana Duarte (ana) acknowledged INC-1 at ", "via the link in the page", "Escalation has stopped", "Undo")
 	acked := m.incident("INC-1")
 	if acked.Status != "acknowledged" || acked.AcknowledgedBy != "ana" || !acked.NextAt.IsZero() {
 		t.Errorf("after the button: %s by %q, pages on at %s; want acknowledged by ana, never", acked.Status, acked.AcknowledgedBy, acked.NextAt)
@@ -170,7 +170,7 @@ func checkChat(t *testing.T, s slackBody) {
 	if s.Channel != "@ana" || a.Title != "[INC-1 sev2] Replication of db-1 is 93 s behind" {
 		t.Errorf("%s is told %q", s.Channel, a.Title)
 	}
-	for _, w := range []string{"on call in db-primary", "https://runbooks.example.org/replication-lag", "ReplicationLag"} {
+	for _, w := range []string{"step 1 of policy db began", "https://runbooks.example.org/replication-lag", "ReplicationLag"} {
 		if !strings.Contains(a.Text, w) {
 			t.Errorf("ana's chat does not say %q:\n%s", w, a.Text)
 		}

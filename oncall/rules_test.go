@@ -276,10 +276,10 @@ func TestRule5StartAnchorsTheFirstUser(t *testing.T) {
 	expect(t, spec, "2026-01-01 00:00", "2026-01-13 00:00", `
 		2026-01-05 09:00 – 2026-01-12 09:00 ana
 		2026-01-12 09:00 – 2026-01-13 00:00 bo`)
-	// And decades later just as well: Monday 1 September 2053 is week 2486, an even one.
+	// And decades later just as well: Monday 1 September 2053 begins week 1443, an odd one.
 	expect(t, spec, "2053-09-01 08:00", "2053-09-08 09:00", `
-		2053-09-01 08:00 – 2053-09-08 08:00 ana
-		2053-09-08 08:00 – 2053-09-08 09:00 bo`)
+		2053-09-01 08:00 – 2053-09-08 08:00 bo
+		2053-09-08 08:00 – 2053-09-08 09:00 ana`)
 }
 
 func TestRule6ActiveDays(t *testing.T) {
