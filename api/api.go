@@ -116,12 +116,12 @@ func (a *API) v2(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.measured(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Method == http.MethodGet && !acceptsJSON(r):
+		switch method := strings.ToUpper(r.Method); {
+		case method == http.MethodGet && !acceptsJSON(r):
 			notAcceptable().serve(w, r)
-		case r.Method == http.MethodGet:
+		case method == http.MethodGet:
 			get(w, r)
-		case r.Method == http.MethodPost && post != nil:
+		case method == http.MethodPost && post != nil:
 			post(w, r)
 		case post != nil:
 			refuseMethod(w, r, http.MethodGet, http.MethodPost)

@@ -41,6 +41,9 @@ func checkType(r *http.Request) *fault {
 			return &fault{http.StatusBadRequest, fmt.Sprintf("parsing Content-Type header from %q failed, because %s", written, err)}
 		}
 	}
+	if major, minor, _ := strings.Cut(media, "/"); major == "" || minor == "" {
+		return &fault{http.StatusBadRequest, fmt.Sprintf("parsing Content-Type header from %q failed, because mediatype: malformed: %[1]q has no subtype", media)}
+	}
 	if media != "application/json" {
 		return &fault{http.StatusUnsupportedMediaType, fmt.Sprintf("unsupported media type %q, only [application/json] are allowed", media)}
 	}

@@ -305,6 +305,3 @@ func (s *flakyStore) Commit(ctx context.Context, b store.Batch) error {
 	}
 	return s.Store.Commit(ctx, b)
 }
-
-// setOf is upstream's label set as ours.
-func setOf(ls model.LabelSet) router.Labels { return router.LabelsOf(ls) }

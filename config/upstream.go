@@ -46,7 +46,7 @@ func loadSafely(text string, resolve func(*amconfig.Config)) (cfg *amconfig.Conf
 	return cfg, err
 }
 
-var errGaveUp = errors.New("alertmanager's loader cannot take this combination of settings and says not why")
+var errGaveUp = errors.New("alertmanager's loader breaks off at this combination of settings, and does not say why")
 
 // A loadError is one complaint of Alertmanager's loader.
 type loadError struct {

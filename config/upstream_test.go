@@ -210,11 +210,11 @@ func TestWhatMakesAlertmanagerPanicIsRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{
 			"global: {slack_api_url_file: a, slack_app_token: b}\nroute: {receiver: a}\nreceivers: [{name: a}]\n",
-			"1:1: " + errGaveUp.Error(),
+			"1:9: " + errGaveUp.Error(),
 		},
 		{
 			"global: {slack_api_url: 'http://a.example.org/'}\nroute: {receiver: a}\nreceivers: [{name: a, slack_configs: [~]}]\n",
-			"3:38: missing slack config",
+			"3:39: missing slack config",
 		},
 		{
 			"route: {receiver: a, routes: [{receiver: a}, ~]}\nreceivers: [{name: a}]\n",

@@ -108,10 +108,10 @@ func (m *midwatch) stop() {
 func (m *midwatch) lastWords() string {
 	var b strings.Builder
 	if m.before != nil {
-		fmt.Fprintf(&b, "midwatch said in the life before:\n%s\n", m.before.log.tail(60))
+		fmt.Fprintf(&b, "midwatch said in the life before:\n%s\n", m.before.log.tail(30))
 	}
 	if m.process != nil {
-		fmt.Fprintf(&b, "midwatch said:\n%s\n", m.process.log.tail(200))
+		fmt.Fprintf(&b, "midwatch said:\n%s\n", m.process.log.tail(60))
 	}
 	return b.String()
 }

@@ -1,7 +1,7 @@
 package notify
 
 import (
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,9 +12,9 @@ func TestOnesOwnFieldsStay(t *testing.T) {
 	w := newWorld(t)
 	for integration := range methods {
 		r := load(t, integration, aimed(w, integration))
-		before := clone(r)
+		before := textsOf(r)
 		ApplyTemplates(&r, func(string) bool { return true })
-		if !reflect.DeepEqual(r, before) {
+		if !slices.Equal(textsOf(r), before) {
 			t.Errorf("%s was changed", integration)
 		}
 	}

@@ -32,6 +32,7 @@ type postOffice struct {
 	mu      sync.Mutex
 	letters []posted
 	refuse  error // of the recipient
+	refused int
 }
 
 type posted struct {
@@ -117,6 +118,9 @@ func (c *counter) Rcpt(to string, _ *smtp.RcptOptions) error {
 	c.office.mu.Lock()
 	defer c.office.mu.Unlock()
 	c.letter.to = append(c.letter.to, to)
+	if c.office.refuse != nil {
+		c.office.refused++
+	}
 	return c.office.refuse
 }
 
@@ -307,6 +311,9 @@ func TestMailServerSaysNo(t *testing.T) {
 		}
 	}
 	office.refuseWith(nil)
+	if office.refused != 2 {
+		t.Errorf("refused %d times, want 2: our own words are not tried twice", office.refused)
+	}
 
 	wrong := strings.Replace(office.method(""), "s3cret-mail", "other-password", 1)
 	if v := personal(t, "email", wrong).Sender.Send(t.Context(), lag()); v.Outcome != Failed || !strings.Contains(v.Answer, "535") {

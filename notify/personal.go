@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,12 +54,13 @@ func Personal(m Method, o Options) (Endpoint, error) {
 	worded.Name, plain.Name = name, name
 	ApplyTemplates(&worded, m.SetByUser)
 	ApplyTemplates(&plain, nil)
+	asOurs := slices.Equal(textsOf(worded), textsOf(plain)) // before upstream's notifiers add to their configs
 	s := &personalSender{Options: o, name: name, bare: len(worded.IncidentioConfigs) > 0, once: len(worded.SNSConfigs) > 0}
 	var err error
 	if s.plain, err = s.dressed(plain); err != nil {
 		return fault(err)
 	}
-	if !reflect.DeepEqual(worded, plain) {
+	if !asOurs {
 		if s.worded, err = s.dressed(worded); err != nil {
 			return fault(err)
 		}

@@ -225,6 +225,16 @@ func TestTroubleIsNotBlamedOnTheWords(t *testing.T) {
 	}
 }
 
+// Who words nothing himself is refused once: the same words would be refused again.
+func TestRefusalOfTheBuiltInWordsIsFinal(t *testing.T) {
+	w := newWorld(t)
+	w.sayStatus(404, "no such hook")
+	v := personal(t, "slack", aimed(w, "slack")).Sender.Send(t.Context(), lag())
+	if v.Outcome != Failed || !strings.Contains(v.Answer, "404: no such hook") || len(w.got()) != 1 {
+		t.Errorf("%+v after %d requests", v, len(w.got()))
+	}
+}
+
 // Not a token, not a link that acts, not a key reaches the log, however much goes wrong.
 func TestLogsHoldNoSecrets(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)

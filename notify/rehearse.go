@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	commoncfg "github.com/prometheus/common/config"
@@ -16,6 +17,30 @@ type templateField struct {
 	name string // its YAML name
 	text string
 	html bool // upstream executes it with html/template
+}
+
+// texts visits the strings of a receiver with one integration, and the structs they stand in, but not how HTTP is spoken.
+func texts(r amconfig.Receiver, do func(reflect.Value)) {
+	visit(reflect.ValueOf(r), func(v reflect.Value) bool {
+		if _, ok := v.Interface().(commoncfg.HTTPClientConfig); ok {
+			return false
+		}
+		if k := v.Kind(); k == reflect.Struct || k == reflect.String {
+			do(v)
+		}
+		return true
+	})
+}
+
+// textsOf collects every string of r. Two receivers with the same say the same.
+func textsOf(r amconfig.Receiver) (all []string) {
+	texts(r, func(v reflect.Value) {
+		if v.Kind() == reflect.String {
+			all = append(all, v.String())
+		}
+	})
+	slices.Sort(all)
+	return all
 }
 
 // templatesOf collects the templates of a receiver with one integration.
@@ -32,24 +57,19 @@ func templatesOf(r amconfig.Receiver) []templateField {
 		html[c.Message] = c.HTML
 	}
 	names := map[string]string{}
-	visit(reflect.ValueOf(r), func(v reflect.Value) bool {
-		if _, ok := v.Interface().(commoncfg.HTTPClientConfig); ok {
-			return false
-		}
-		switch v.Kind() {
-		case reflect.Struct:
+	texts(r, func(v reflect.Value) {
+		if v.Kind() == reflect.Struct {
 			for i := range v.NumField() {
 				if f := v.Field(i); f.Kind() == reflect.String {
 					name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
 					names[f.String()] = name
 				}
 			}
-		case reflect.String:
-			if text := v.String(); strings.Contains(text, "{{") {
-				fields = append(fields, templateField{names[text], text, html[text]})
-			}
+			return
 		}
-		return true
+		if text := v.String(); strings.Contains(text, "{{") {
+			fields = append(fields, templateField{names[text], text, html[text]})
+		}
 	})
 	return fields
 }

@@ -45,6 +45,7 @@ func (d *driver) until(end time.Duration) {
 // report brings an alert in the way that the API does, and the clock's business of that instant after it.
 func (d *driver) report(e event) {
 	a := e.alert()
+	a.Complete(d.time(), 5*time.Minute)
 	if d.Touch(a, d.time()) {
 		return
 	}

@@ -98,6 +98,17 @@ func (t *Table) Restored(now time.Time, resolveTimeout time.Duration) {
 	})
 }
 
+// forgetBefore forgets what the table had forgotten by t when it was last asked to: the journal does not say so. What
+// is still the member of a group stays there.
+func (t *Table) forgetBefore(at time.Time) {
+	t.each(func(e *entry) {
+		if a := &e.alert; a.Ended && !a.EndsAt.After(at) && a.UpdatedAt.Before(at) && !e.forgotten {
+			e.forgotten = true
+			t.shard(e.key).count--
+		}
+	})
+}
+
 // shift moves every instant that was measured by our clock, which was set by so much. What was left to fire of each
 // alert is left after it.
 func (t *Table) shift(by time.Duration) {

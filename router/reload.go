@@ -60,6 +60,7 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 	defer r.mu.Unlock()
 	now = now.Round(0)
 	r.table.Restored(now, r.opts.ResolveTimeout)
+	r.table.forgetBefore(s.Stopped.Truncate(r.opts.ForgetEvery))
 	r.forget.begin(now)
 	r.sweep.begin(now)
 	for _, e := range s.Log {
@@ -78,6 +79,9 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 	}
 	slices.SortFunc(m.former, func(a, b former) int { return cmp.Compare(a.before.ID, b.before.ID) })
 	r.regroup(&m, now)
+	for _, e := range r.table.sorted() {
+		r.table.release(e)
+	}
 	return r.effects()
 }
 
