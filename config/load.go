@@ -75,7 +75,7 @@ type loader struct {
 	silent   map[string]place // users without contact methods; those who may be paged are faults
 	methods  []pendingMethod
 	calendar map[string]*oncall.Calendar
-	secrets  []string // values that no fault may show
+	root     *yaml.Node // of the main file
 }
 
 // A section is one of ours in one of the files.
@@ -122,7 +122,7 @@ func (l *loader) main(text []byte) {
 			"remove the --- or what follows it")
 	}
 	taken := l.take(d)
-	l.secrets = secretsIn(d.root, nil)
+	l.root = d.root
 	l.nameUpstream(d, len(taken) > 0)
 	if len(taken) == 0 {
 		l.loadUpstream(text, d)

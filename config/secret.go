@@ -42,9 +42,12 @@ func (l *loader) hide() {
 	if len(l.faults) == 0 {
 		return
 	}
-	// A secret may be part of another.
-	slices.SortFunc(l.secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, s := range l.secrets {
+	secrets := secretsIn(l.root, nil)
+	for _, m := range l.methods {
+		secrets = append(secrets, secretsIn(m.body, []string{"receivers", m.integration + "_configs"})...)
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
+	for _, s := range slices.Compact(secrets) {
 		quoted := strings.Trim(strconv.Quote(s), `"`)
 		for i := range l.faults {
 			f := &l.faults[i]

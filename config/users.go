@@ -89,7 +89,6 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 		one.method.index = len(u.Methods)
 		u.Methods = append(u.Methods, Method{Name: one.name, Integration: one.method.integration, Set: keysSet(one.method.body)})
 		l.methods = append(l.methods, one.method)
-		l.secrets = append(l.secrets, secretsIn(one.method.body, []string{"receivers", one.method.integration + "_configs"})...)
 	}
 	return given
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -73,6 +74,7 @@ type promise struct {
 	ending     bool   // its end was posted, whether or not it was answered
 	ended      bool   // and that got 200
 	life       int    // in which it was posted
+	dbg string
 	incidentID string // once one was seen
 }
 
@@ -123,6 +125,7 @@ func TestKillNine(t *testing.T) {
 		s.hook.be(answering(http.StatusOK, "ok"))
 		s.hook.quiet(t)
 		if t.Failed() {
+			os.CopyFS("/tmp/integration/failed", os.DirFS(s.dir))
 			t.Fatalf("in round %d of MIDWATCH_SEED=%d", round, from)
 		}
 	}
@@ -234,6 +237,7 @@ func (s *siege) post(chance *rand.Rand) {
 	for _, p := range of {
 		if p.ending {
 			p.ended = true
+			p.dbg = fmt.Sprintf("end answered in life %d at %s, instances %d, posted in life %d", s.life, time.Now().UTC().Format("15:04:05.000"), p.instances, p.life)
 		} else {
 			p.instances++
 		}
@@ -412,7 +416,7 @@ func (s *siege) check(everything bool) {
 		case !p.ending && firing[name] < p.instances:
 			s.t.Errorf("%d alerts %s were answered 200 and %d are known", p.instances, name, firing[name])
 		case p.ended && firing[name] > 0:
-			s.t.Errorf("the end of %s was answered 200, and it fires", name)
+			s.t.Errorf("the end of %s was answered 200, and it fires: %s; listed %s", name, p.dbg, pretty(listed))
 		}
 	}
 

@@ -59,7 +59,7 @@ func TestReload(t *testing.T) {
 			if m.metric(metric) == "1" {
 				return ""
 			}
-			return strings.Join(m.process.log.with("level=ERROR"), "\n")
+			return strings.ReplaceAll(strings.Join(m.process.log.with("level=ERROR"), "\n"), `\"`, `"`) // logfmt quotes
 		}},
 	} {
 		t.Run(way.name, func(t *testing.T) { t.Parallel(); reload(t, way.reload) })

@@ -33,18 +33,21 @@ func (a Answer) Users() []string {
 
 // At says who is on call at t.
 func (s *Schedule) At(t time.Time) Answer {
-	var d desk
-	n := s.now(&d)
-	n.at = t.Unix()
+	// Room for most schedules, so that only the answer is asked of the heap.
+	var zones [4]zoneNow
+	var turn [8]int32
+	var acting [4]int32
+	var room [8]place
+	turns := turn[:0]
+	n := now{t.Unix(), appendZones(zones[:0], s.zones)}
 	for i := range s.layers {
-		d.turn = append(d.turn, s.layers[i].at(&n))
+		turns = append(turns, s.layers[i].at(&n))
 	}
-	d.acting = s.agenda.at(d.acting, s.overrides, n.at)
-	nobody := s.fill(&d)
-	if len(d.places) == 0 {
+	places, nobody := s.places(room[:0], turns, s.agenda.at(acting[:0], s.overrides, n.at))
+	if len(places) == 0 {
 		return Answer{Declared: nobody || s.uncovered.hold(&n)}
 	}
-	return s.answer(d.places)
+	return s.answer(places)
 }
 
 // answer sorts places into people.
@@ -163,31 +166,17 @@ func (n *now) moment(zone int) moment {
 	return z.known
 }
 
-// desk is room to work in, enough for most schedules without asking the heap.
-type desk struct {
-	zones  []zoneNow
-	turn   []int32 // of each layer: which shows, or hole, or intended
-	acting []int32 // the overrides that act, in order of creation
-	places []place
-
-	zoneRoom  [4]zoneNow
-	turnRoom  [8]int32
-	actRoom   [4]int32
-	placeRoom [8]place
+func appendZones(to []zoneNow, zones []*time.Location) []zoneNow {
+	for _, z := range zones {
+		to = append(to, zoneNow{clock: clock{zone: z}})
+	}
+	return to
 }
 
 const (
 	hole     = -1 // the layer has nobody
 	intended = -2 // the layer's turn is Nobody's
 )
-
-func (s *Schedule) now(d *desk) now {
-	d.zones, d.turn, d.acting, d.places = d.zoneRoom[:0], d.turnRoom[:0], d.actRoom[:0], d.placeRoom[:0]
-	for _, z := range s.zones {
-		d.zones = append(d.zones, zoneNow{clock: clock{zone: z}})
-	}
-	return now{zones: d.zones}
-}
 
 // at says which turn of the layer shows.
 func (l *layer) at(n *now) int32 {
@@ -230,38 +219,35 @@ func (l *layer) until(n *now, turn int32) int64 {
 	return next
 }
 
-// fill finds the places at an instant from the layers' turns and the overrides that act: SPEC §4.9, §4.10.
-// Where there are none it says whether a Nobody turn means it so; a gap that an override makes is not meant.
-func (s *Schedule) fill(d *desk) (nobody bool) {
-	d.places = d.places[:0]
+// places finds who is on call from the layers' turns and the overrides that act: SPEC §4.9, §4.10. Where
+// nobody is, it says whether a Nobody turn means it so; a gap that an override makes is not meant.
+func (s *Schedule) places(out []place, turns, acting []int32) (places []place, nobody bool) {
 	somebody := false
 	for i := range s.layers {
-		l, from := &s.layers[i], len(d.places)
-		switch turn := d.turn[i]; turn {
+		l, from := &s.layers[i], len(out)
+		switch turn := turns[i]; turn {
 		case hole:
 		case intended:
 			nobody = true
 		default:
 			somebody = true
 			for _, who := range l.turns.who[turn] {
-				d.places = append(d.places, place{who: who, layer: i, override: -1})
+				out = append(out, place{who: who, layer: i, override: -1})
 			}
 		}
 		if s.scoped {
-			d.places = s.override(d, i, from)
+			out = s.override(out, acting, i, from)
 		}
-		if l.Mode != ModeAdd && len(d.places) > from {
-			d.places = append(d.places[:0], d.places[from:]...)
+		if l.Mode != ModeAdd && len(out) > from {
+			out = append(out[:0], out[from:]...)
 		}
 	}
-	d.places = s.override(d, -1, 0)
-	return nobody && !somebody
+	return s.override(out, acting, -1, 0), nobody && !somebody
 }
 
 // override applies the acting overrides of a layer, or of the result, to the places from i on.
-func (s *Schedule) override(d *desk, layer, i int) []place {
-	places := d.places
-	for _, o := range d.acting {
+func (s *Schedule) override(places []place, acting []int32, layer, i int) []place {
+	for _, o := range acting {
 		if s.overrides[o].layer == layer {
 			places = s.overrides[o].apply(places, i, int(o))
 		}

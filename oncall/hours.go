@@ -41,9 +41,5 @@ func (h *Hours) NextChange(t time.Time) time.Time {
 }
 
 func (h *Hours) now(t time.Time) now {
-	var d desk
-	s := Schedule{zones: h.zones}
-	n := s.now(&d)
-	n.at = t.Unix()
-	return n
+	return now{t.Unix(), appendZones(nil, h.zones)}
 }

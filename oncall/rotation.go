@@ -62,7 +62,7 @@ const (
 type marks struct {
 	days    dates
 	minutes []int
-	skip    int64 // the first turn passes over this many marks more
+	skip    int64 // how many are not hand-offs: those up to the start, and with it the first active day
 }
 
 func newTurns(r Rotation, active dates, count Count) turns {
@@ -79,12 +79,14 @@ func newTurns(r Rotation, active dates, count Count) turns {
 		t.kind, t.n = byMark, 1
 		t.marks = marks{days: dates{rules: []rule{r.Handoff.days}}, minutes: r.Handoff.minutes}
 		t.marks.days.counted(r.Start)
+		t.marks.skip = t.marks.count(r.Start)
 	case count == ActiveDays:
 		t.kind, t.n = byMark, n
 		t.marks = marks{days: active, minutes: []int{r.Start.minute()}}
 		t.marks.days.counted(r.Start)
+		t.marks.skip = t.marks.count(r.Start)
 		if !t.marks.days.has(r.Start.day()) {
-			t.marks.skip = 1 // the first active day of the first turn is still to come
+			t.marks.skip++ // the first active day of the first turn is still to come
 		}
 	case r.Every.Unit == Month:
 		t.kind, t.n = byMonth, n
@@ -116,8 +118,7 @@ func (t *turns) number(n *now, zone int) int64 {
 	case t.kind == byMonth:
 		return t.months(m.begun)
 	default:
-		passed := t.marks.count(m.begun) - t.marks.count(t.start) - t.marks.skip
-		return max(passed, 0) / t.n
+		return max(t.marks.count(m.begun)-t.marks.skip, 0) / t.n
 	}
 }
 

@@ -29,10 +29,12 @@ func (s *Schedule) Shifts(from, to time.Time) []Shift {
 			continue
 		}
 		if n := len(shifts); n > 0 && shifts[n-1].End.Unix() == w.at && slices.Equal(shifts[n-1].Users, w.users) {
-			last := &shifts[n-1]
+			last, known := &shifts[n-1], len(origins)
 			last.End = stamp(w.next)
-			if !slices.Equal(origins, w.origins) {
-				origins = merge(origins, w.origins)
+			for _, o := range w.origins {
+				origins = insert(origins, o)
+			}
+			if len(origins) > known {
 				last.Layers = s.originNames(origins)
 			}
 			continue
@@ -146,12 +148,14 @@ func front(shifts []Shift, at, end time.Time) ([]string, []Shift, time.Time) {
 // A walk goes through time from one possible change to the next, and asks again only those layers that may
 // have changed.
 type walk struct {
-	desk
 	now     now
 	at      int64
 	next    int64   // the first possible change after at
-	until   []int64 // of each layer
-	acts    int64   // until when the overrides that act are these
+	turn    []int32 // of each layer: which shows, or hole, or intended
+	until   []int64 // when that may change
+	acting  []int32 // the overrides that act, in order of creation
+	acts    int64   // until when
+	places  []place
 	users   []string
 	origins []int // of all of them together, sorted
 	nobody  bool  // there are none because of a Nobody turn
@@ -181,8 +185,7 @@ func (s *Schedule) walk(at int64) *walk {
 	for i := range w.until {
 		w.until[i] = -never
 	}
-	w.now = s.now(&w.desk)
-	w.turn = w.turn[:0]
+	w.now.zones = appendZones(nil, s.zones)
 	for range s.layers {
 		w.turn = append(w.turn, hole)
 	}
@@ -204,7 +207,7 @@ func (s *Schedule) step(w *walk, at int64) {
 		w.acts = s.agenda.next(at)
 	}
 	w.next = min(w.next, w.acts)
-	w.nobody = s.fill(&w.desk)
+	w.places, w.nobody = s.places(w.places[:0], w.turn, w.acting)
 	w.users, w.origins = w.users[:0], w.origins[:0]
 	for _, p := range w.places {
 		w.users = insert(w.users, p.who)
@@ -222,13 +225,6 @@ func insert[T int | string](list []T, v T) []T {
 		return list
 	}
 	return slices.Insert(list, i, v)
-}
-
-func merge(a, b []int) []int {
-	for _, v := range b {
-		a = insert(a, v)
-	}
-	return a
 }
 
 func (s *Schedule) originNames(origins []int) []string {

@@ -73,8 +73,7 @@ func (l *layer) drift() string {
 
 // opens says whether there is an instant at which the layer could show.
 func (s *Schedule) opens(l *layer) bool {
-	var d desk
-	n := s.now(&d)
+	n := now{zones: appendZones(nil, s.zones)}
 	n.at = n.clock(l.zone).first(max(l.turns.start, l.EffectiveFrom))
 	end := int64(never)
 	if l.EffectiveUntil != 0 {

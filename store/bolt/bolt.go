@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	boltErrors "go.etcd.io/bbolt/errors"
 
 	"github.com/midwatch/midwatch/store"
 )
@@ -124,7 +125,7 @@ func openError(path string, err error) error {
 	switch {
 	case errors.As(err, new(*CorruptError)):
 		return err
-	case errors.Is(err, bbolt.ErrInvalid), errors.Is(err, bbolt.ErrChecksum), errors.Is(err, bbolt.ErrVersionMismatch):
+	case errors.Is(err, boltErrors.ErrInvalid), errors.Is(err, boltErrors.ErrChecksum), errors.Is(err, boltErrors.ErrVersionMismatch):
 		return &CorruptError{Path: path, Reason: err.Error()}
 	case isNoRoom(err):
 		return fmt.Errorf("open %s: %w", path, classify(err))
@@ -215,7 +216,7 @@ func (s *Store) usable(ctx context.Context) error {
 // view runs f in a read transaction. Keep it short: meanwhile no page it can see is reused.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
 	err := guarded(s.path, func() error { return s.db.View(f) })
-	if errors.Is(err, bbolt.ErrDatabaseNotOpen) {
+	if errors.Is(err, boltErrors.ErrDatabaseNotOpen) {
 		return store.ErrClosed
 	}
 	return err
