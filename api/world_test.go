@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -242,6 +243,7 @@ func (w *world) want(status int, method, path, body string, into any) {
 		w.Fatalf("%s %s: %d %s, want %d", method, path, rec.Code, rec.Body, status)
 	}
 	if into != nil {
+		reflect.ValueOf(into).Elem().SetZero() // what is absent must not be left over from before
 		if err := json.Unmarshal(rec.Body.Bytes(), into); err != nil {
 			w.Fatalf("%s %s: %v in %s", method, path, err, rec.Body)
 		}
@@ -260,7 +262,7 @@ func (w *world) refused(status int, method, path, body string) Problem {
 }
 
 // lag fires the alert that pages people, and waits until they are.
-const lag = `[{"labels":{"alertname":"ReplicationLag","team":"db","severity":"critical"},"annotations":{"summary":"replica is behind"}}]`
+const lag = `[{"labels":{"alertname":"ReplicationLag","team":"db","severity":"critical"},"annotations":{"summary":"replica is behind"},"endsAt":"2000-01-02T00:00:00Z"}]`
 
 func (w *world) lag() {
 	w.Helper()

@@ -46,7 +46,7 @@ func (d *document) rest(taken []entry) (text string, ok bool) {
 		cut.blank(from, to)
 		gone[e.key()] = true
 	}
-	text = cut.text()
+	text = cut.head() // all of the first document may be ours, and the second is nobody's
 	var tree yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &tree); err != nil {
 		return "", false
@@ -178,8 +178,11 @@ func (d *document) blank(from, to position) {
 		text := string(line)
 		if strings.TrimSpace(text) == "" && !(l == to.line && l != from.line && end < len(line)) {
 			text = ""
-			if l == from.line {
+			switch {
+			case l == from.line:
 				text = "#"
+			case l > 1 && d.ends[l-2] == "\r" && d.ends[l-1] == "\n":
+				text = " " // or the two breaks would be one
 			}
 		}
 		d.lines[l-1] = text

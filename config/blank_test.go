@@ -62,6 +62,11 @@ func TestOurSectionsAreBlankedWhereTheyStand(t *testing.T) {
 			"route: {receiver: a}\r\n#\r\n\r\nreceivers: [{name: a}]\r\n",
 		},
 		{
+			"breaks of all kinds",
+			"{users: [a]\r,\n\u2028severities: {},\rroute: {receiver: a}}\n",
+			"{          \r \n\u2028#\rroute: {receiver: a}}\n",
+		},
+		{
 			"a byte order mark",
 			"\ufeffusers: []\nroute: {receiver: a}\n",
 			"#\nroute: {receiver: a}\n",
@@ -74,12 +79,17 @@ func TestOurSectionsAreBlankedWhereTheyStand(t *testing.T) {
 		{
 			"documents: the first counts",
 			"%YAML 1.1\n--- # one\nusers: []\nroute: {receiver: a}\npaging: {}\n---\nusers: [two]\n",
-			"%YAML 1.1\n--- # one\n#\nroute: {receiver: a}\n#\n---\nusers: [two]\n",
+			"%YAML 1.1\n--- # one\n#\nroute: {receiver: a}\n#\n",
+		},
+		{
+			"a document that is all ours",
+			"users: [one]\n---\nroute: {receiver: a}\n",
+			"#\n",
 		},
 		{
 			"a document's end",
 			"route: {receiver: a}\nusers:\n- a\n...\nleft: alone\n",
-			"route: {receiver: a}\n#\n\n...\nleft: alone\n",
+			"route: {receiver: a}\n#\n\n",
 		},
 		{
 			"quoted and tagged",

@@ -31,6 +31,12 @@ type document struct {
 // readDocument parses a text. The error is the parser's.
 func readDocument(file string, text []byte) (*document, error) {
 	d := &document{file: file}
+	d.split(string(bytes.TrimPrefix(text, []byte("\ufeff"))))
+	d.last = position{len(d.lines) + 1, 1}
+	if !isUTF16(text) {
+		d.findEnd()
+		text = []byte(d.head()) // our parser would look into what follows, and Alertmanager's does not
+	}
 	var tree yaml.Node
 	if err := yaml.Unmarshal(text, &tree); err != nil {
 		return nil, err
@@ -38,9 +44,11 @@ func readDocument(file string, text []byte) (*document, error) {
 	if tree.Kind == yaml.DocumentNode && len(tree.Content) == 1 {
 		d.root = tree.Content[0]
 	}
-	d.split(string(bytes.TrimPrefix(text, []byte("\ufeff"))))
-	d.findEnd()
 	return d, nil
+}
+
+func isUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 }
 
 // split cuts the text at what YAML takes for line breaks; its line numbers depend on all of them.
@@ -72,26 +80,41 @@ func (d *document) split(text string) {
 	d.ends = append(d.ends, "")
 }
 
-// findEnd looks for the marker that ends the document; at the start of a line it cannot be anything else.
+// findEnd looks for the marker that ends the first document. At the start of a line it cannot be anything else, not
+// even inside a text.
 func (d *document) findEnd() {
-	d.last = position{len(d.lines) + 1, 1}
-	if d.root == nil {
-		return
-	}
-	for i := d.root.Line; i < len(d.lines); i++ { // from the line after the root's first
-		if !isMarker(d.lines[i], "---") && !isMarker(d.lines[i], "...") {
-			continue
+	begun := false
+	for i, line := range d.lines {
+		start, end := isMarker(line, "---"), isMarker(line, "...")
+		if begun && (start || end) {
+			d.last = position{i + 1, 1}
+			d.more = d.contentFrom(i)
+			return
 		}
-		d.last = position{i + 1, 1}
-		for j := i; j < len(d.lines); j++ {
-			text := strings.TrimPrefix(strings.TrimPrefix(d.lines[j], "---"), "...")
-			if text = strings.TrimSpace(text); text != "" && text[0] != '#' {
-				d.more = position{j + 1, 1}
-				return
-			}
-		}
-		return
+		begun = begun || start || hasContent(line) && line[0] != '%' && !end
 	}
+}
+
+// contentFrom is where something other than markers and comments stands, from a line on.
+func (d *document) contentFrom(i int) position {
+	for ; i < len(d.lines); i++ {
+		if text := strings.TrimPrefix(strings.TrimPrefix(d.lines[i], "---"), "..."); hasContent(text) {
+			return position{i + 1, 1}
+		}
+	}
+	return position{}
+}
+
+func hasContent(line string) bool {
+	line = strings.TrimSpace(line)
+	return line != "" && line[0] != '#'
+}
+
+// head is the text up to the end of the first document.
+func (d *document) head() string {
+	first := *d
+	first.lines = d.lines[:d.last.line-1]
+	return first.text()
 }
 
 func isMarker(line, marker string) bool {

@@ -79,8 +79,15 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"same", "same", 0}, {"form", "from", 1}, {"kitten", "sitting", 3},
-		{"users", "user", 1}, {"abc", "cab", 2}, {"far apart", "x", 5},
+		{"", "", 0},
+		{"a", "", 1},
+		{"", "ab", 2},
+		{"same", "same", 0},
+		{"form", "from", 1},
+		{"kitten", "sitting", 3},
+		{"users", "user", 1},
+		{"abc", "cab", 2},
+		{"far apart", "x", 5},
 	} {
 		if got := distance(c.a, c.b, 5); got != c.want {
 			t.Errorf("%q and %q: got %d, want %d", c.a, c.b, got, c.want)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -266,5 +265,3 @@ func splitHint(err error) (message, hint string) {
 	message, hint, _ = strings.Cut(err.Error(), "; ")
 	return message, hint
 }
-
-var errEmptyName = errors.New("a name is empty; use letters, digits, _ . and -")

@@ -55,10 +55,7 @@ var (
 	text = &scalar{what: "a text"}
 
 	name = &scalar{what: "a name", pattern: namePattern, check: func(v string) error {
-		switch {
-		case v == "":
-			return errEmptyName
-		case !nameRE.MatchString(v):
+		if !nameRE.MatchString(v) {
 			return fmt.Errorf("%q is not a name; use letters, digits, _ . and -", v)
 		}
 		return nil

@@ -1,11 +1,11 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	"go.yaml.in/yaml/v3"
@@ -62,6 +62,7 @@ type loader struct {
 	opts   Options
 	file   string // the one being read, for faults
 	faults Faults
+	errors int // how many fault was called for, to see whether something was found wrong meanwhile
 	cfg    *Config
 	flat   flattener
 
@@ -94,12 +95,14 @@ type place struct {
 func (l *loader) place(n *yaml.Node) place { return place{l.file, at(n)} }
 
 func (l *loader) fault(n *yaml.Node, message, hint string) {
+	l.errors++
 	l.faults = append(l.faults, Fault{File: l.file, Line: n.Line, Column: n.Column, Message: message, Hint: hint})
 }
 
 func (l *loader) warn(n *yaml.Node, message, hint string) {
 	l.fault(n, message, hint)
 	l.faults[len(l.faults)-1].Warning = true
+	l.errors--
 }
 
 // faultOf says an error of a parser.
@@ -111,9 +114,8 @@ func (l *loader) faultOf(n *yaml.Node, where string, err error) {
 // main reads the main file and, through it, everything.
 func (l *loader) main(text []byte) {
 	d, err := readDocument(l.file, text)
-	if err != nil { // perhaps Alertmanager's parser, which is older, reads it
-		l.loadUpstream(text, nil)
-		l.locate(text)
+	if err != nil {
+		l.unreadable(text, err)
 		l.finish(nil)
 		return
 	}
@@ -132,6 +134,19 @@ func (l *loader) main(text []byte) {
 	routes := l.include()
 	l.build()
 	l.finish(routes)
+}
+
+// unreadable asks Alertmanager's parser, which is older and stops sooner, about a file that ours cannot read. Its
+// word counts, unless it read so far as to miss our sections.
+func (l *loader) unreadable(text []byte, err error) {
+	l.loadUpstream(text, nil)
+	if slices.ContainsFunc(l.faults, func(f Fault) bool { return ours(loadError{text: f.Message}.keyOf()) }) {
+		l.faults = nil
+		for _, e := range splitError(err) {
+			l.faults = append(l.faults, l.placed(e, nil, nil))
+		}
+	}
+	l.locate(text)
 }
 
 // take finds our entries in the main file and flattens them.
@@ -178,7 +193,7 @@ func (l *loader) flatten(n *yaml.Node) *yaml.Node {
 
 // cut makes the text that Alertmanager's loader may see.
 func (l *loader) cut(d *document, taken []entry, text []byte) ([]byte, bool) {
-	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+	if isUTF16(text) {
 		l.fault(taken[0].key(), "a file with sections of Midwatch cannot be in UTF-16", "save it as UTF-8")
 		return nil, false
 	}

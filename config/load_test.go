@@ -147,6 +147,21 @@ func TestOnlyTheFirstDocumentIsRead(t *testing.T) {
 	}
 }
 
+// Where the two YAML parsers differ, a broken file is not blamed on our sections, and what follows the first document
+// is nobody's business.
+func TestBrokenYAML(t *testing.T) {
+	for text, want := range map[string]string{
+		"{users: [], route: {receiver: a}, receivers: [{name: a}]}<<: \n": "1:1: did not find expected key",
+		"users: []\nroute: {receiver: a}\n b: c\n":                        "2:1: did not find expected key",
+		"users: []\n" + stock + "---\n{ broken\n":                         "5:1: warning: the file goes on after its first YAML document, and only that one is read; remove the --- or what follows it",
+	} {
+		_, faults := Load([]byte(text), Options{})
+		if got := faults.Error(); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 // A large organisation's file is read in the blink of an eye: a reload holds nobody up.
 func BenchmarkLoad(b *testing.B) {
 	var text strings.Builder

@@ -20,9 +20,9 @@ type object struct {
 
 // object checks a mapping and makes it readable.
 func (l *loader) object(n *yaml.Node, f *form, where string) object {
-	before := len(l.faults.Errors())
+	before := l.errors
 	l.check(n, f, where)
-	return object{l, n, f, where, len(l.faults.Errors()) == before}
+	return object{l, n, f, where, l.errors == before}
 }
 
 // each reads the items of a section, a list of things with names, in all files. It notes the names, and passes over
@@ -173,7 +173,8 @@ func (f *form) of(key string) *form {
 }
 
 func (o object) fault(n *yaml.Node, message, hint string) { o.l.fault(n, join(o.where, message), hint) }
-func (o object) warn(n *yaml.Node, message, hint string)  { o.l.warn(n, join(o.where, message), hint) }
+
+func (o object) warn(n *yaml.Node, message, hint string) { o.l.warn(n, join(o.where, message), hint) }
 
 // refer checks that a name means something; kind is what such things are called, as in "user".
 func (o object) refer(n *yaml.Node, kind string, known *names) bool {

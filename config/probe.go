@@ -68,7 +68,7 @@ type pair struct{ key, value *yaml.Node }
 
 func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
-// stub is enough of a config around a piece.
+// stubName is the receiver of the least config that a piece can be in. No file is refused for using it.
 const stubName = "midwatch-probe"
 
 // try loads a config that has these keys beside what every config needs; what is wrong is said of the nodes it came

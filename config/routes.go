@@ -56,8 +56,10 @@ func (p *prober) unique(list *yaml.Node, message string) {
 			continue
 		}
 		if line, again := seen[name.Value]; again {
-			p.found = append(p.found, Fault{File: p.l.file, Line: name.Line, Column: name.Column,
-				Message: fmt.Sprintf(message, name.Value), Hint: fmt.Sprintf("the first is in line %d", line)})
+			p.found = append(p.found, Fault{
+				File: p.l.file, Line: name.Line, Column: name.Column,
+				Message: fmt.Sprintf(message, name.Value), Hint: fmt.Sprintf("the first is in line %d", line),
+			})
 			continue
 		}
 		seen[name.Value] = name.Line
@@ -67,8 +69,10 @@ func (p *prober) unique(list *yaml.Node, message string) {
 // checkRoute looks up the names that a subtree of routes uses. The words are Alertmanager's.
 func (l *loader) checkRoute(r *yaml.Node, found *Faults) {
 	undefined := func(n *yaml.Node, message string, known []string) {
-		*found = append(*found, Fault{File: l.file, Line: n.Line, Column: n.Column,
-			Message: fmt.Sprintf(message, n.Value), Hint: didYouMean(n.Value, known)})
+		*found = append(*found, Fault{
+			File: l.file, Line: n.Line, Column: n.Column,
+			Message: fmt.Sprintf(message, n.Value), Hint: didYouMean(n.Value, known),
+		})
 	}
 	if n := lookup(r, "receiver"); !isNull(n) && n.Kind == yaml.ScalarNode && n.Value != "" && !l.receiver.has(n.Value) {
 		undefined(n, "undefined receiver %q used in route", l.receiver.list)

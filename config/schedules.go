@@ -19,9 +19,9 @@ import (
 func (l *loader) schedules() {
 	l.each("schedules", &l.schedule, func(o object, name string) {
 		l.cfg.ScheduleOrder = append(l.cfg.ScheduleOrder, name)
-		before := len(l.faults.Errors())
+		before := l.errors
 		spec := l.readSchedule(o)
-		if !o.ok || len(l.faults.Errors()) > before {
+		if !o.ok || l.errors > before {
 			return
 		}
 		s, err := oncall.New(spec)

@@ -48,13 +48,11 @@ func (l *loader) hide() {
 	}
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
 	for _, s := range slices.Compact(secrets) {
-		quoted := strings.Trim(strconv.Quote(s), `"`)
 		for i := range l.faults {
 			f := &l.faults[i]
-			for _, text := range []string{s, quoted} {
-				if len(text) > 3 || strings.Contains(f.Message, strconv.Quote(s)) {
-					f.Message = strings.ReplaceAll(f.Message, text, amcommoncfg.SecretToken)
-				}
+			f.Message = strings.ReplaceAll(f.Message, strconv.Quote(s), strconv.Quote(amcommoncfg.SecretToken))
+			if len(s) > 3 { // a shorter one is in any message
+				f.Message = strings.ReplaceAll(f.Message, s, amcommoncfg.SecretToken)
 			}
 		}
 	}

@@ -227,3 +227,36 @@ func TestWhatMakesAlertmanagerPanicIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Relative paths are resolved as Alertmanager resolves them, from the folder of a file that is itself named relatively.
+func TestPathsAreResolvedAsUpstream(t *testing.T) {
+	path := folder(t, "conf/am.yml", `
+global: {http_config: {basic_auth: {username: a, password_file: global.pass}}}
+templates: [a.tmpl, /etc/b.tmpl, sub/*.tmpl]
+route: {receiver: a}
+receivers:
+  - name: a
+    webhook_configs: [{url: 'http://127.0.0.1/'}, {url_file: url, http_config: {tls_config: {ca_file: ca.pem}}}]
+    pushover_configs: [{user_key_file: user.key, token_file: app.key}]
+    incidentio_configs: [{url_file: url, alert_source_token_file: token, http_config: {tls_config: {ca_file: ca.pem}}}]
+tracing: {endpoint: localhost:4317}
+event_recorder:
+  file_outputs: [{path: events.jsonl}]
+  webhook_outputs: [{url: 'http://127.0.0.1/', http_config: {tls_config: {ca_file: ca.pem}}}]
+`)
+	t.Chdir(filepath.Dir(filepath.Dir(path)))
+	want, err := amconfig.LoadFile("conf/am.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, faults := LoadFile("conf/am.yml")
+	if got == nil {
+		t.Fatal(faults)
+	}
+	if !reflect.DeepEqual(got.Upstream, want) {
+		t.Errorf("got\n%s\nwant\n%s", got.Upstream, want)
+	}
+	if want.Templates[0] != "conf/a.tmpl" || want.EventRecorder.FileOutputs[0].Path != "conf/events.jsonl" {
+		t.Error("nothing was resolved")
+	}
+}

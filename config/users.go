@@ -72,8 +72,10 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 	}
 	if email := keyNode(o.node, "email"); email != nil && u.Email != "" && lookup(table.node, "email") == nil {
 		to := o.get("email")
-		body := &yaml.Node{Kind: yaml.MappingNode, Line: to.Line, Column: to.Column,
-			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "to", Line: to.Line, Column: to.Column}, to}}
+		body := &yaml.Node{
+			Kind: yaml.MappingNode, Line: to.Line, Column: to.Column,
+			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "to", Line: to.Line, Column: to.Column}, to},
+		}
 		m := pendingMethod{file: l.file, user: u.Name, name: "email", where: join(o.where, "email"), integration: "email", body: body, shorthand: true}
 		all = append(all, found{at(email), "email", m})
 	}
@@ -147,9 +149,11 @@ func (l *loader) paged(user, where string) {
 		return
 	}
 	delete(l.silent, user) // said once
-	l.faults = append(l.faults, Fault{File: p.file, Line: p.at.line, Column: p.at.column,
+	l.faults = append(l.faults, Fault{
+		File: p.file, Line: p.at.line, Column: p.at.column,
 		Message: fmt.Sprintf("user %q has no contact method, but %s pages them", user, where),
-		Hint:    "add email or contact_methods, or take the user out there"})
+		Hint:    "add email or contact_methods, or take the user out there",
+	})
 }
 
 // loadMethods has Alertmanager's loader read all contact methods at once, and if it refuses, one by one.

@@ -47,11 +47,13 @@ type Core struct {
 	now    time.Time
 	acting Action // the one being taken; zero between them
 
-	units  []unit  // of the turn under way
+	// Of the turn under way, or of Restore until the first turn.
+	units  []unit
 	dirty  []*live // changed by the unit under way
 	sends  []Send
 	events []incident.Event
 	gone   []string // deliveries that must not go out any more
+	unkept []string // keys of values that no store takes
 }
 
 // live is an incident with all that waits on its behalf.
@@ -59,11 +61,14 @@ type live struct {
 	incident incident.Incident
 	ladder   escalation.Page
 	members  map[uint64]router.Labels // every alert that ever belonged to it, by fingerprint
-	firing   map[uint64]bool          // those that fire now
+	order    []uint64                 // the members in the order in which they joined
+	joined   []uint64                 // those that are not stored yet
+	chunks   []uint64                 // the records that hold the others
+	firing   map[uint64]bool          // the members that fire now
 	sends    map[string]bool          // its deliveries without an outcome
 	told     map[string]Notice        // user/method → what reached them, for the all-clear
+	moved    time.Duration            // by how much the clock was set since it was resolved
 	dirty    bool
-	joined   []uint64 // members new in this turn
 }
 
 // A Notice is a page that reached somebody.
@@ -94,15 +99,20 @@ type Send struct {
 type Turn struct {
 	Batches []store.Batch    // to be committed first, in order
 	Answers []Answer         // to be given then, one for each input
-	Sends   []Send           // to be let out last, in order
 	Cancels []string         // keys of deliveries that must not be attempted any more
+	Sends   []Send           // to be let out last, in order
 	Events  []incident.Event // what happened, as it was recorded
+
+	// Unkept are keys of values too large for any store: what they say is remembered until a restart, and no longer.
+	// Only a group of some 45,000 alerts comes to that.
+	Unkept []string
 }
 
 // Limits of one turn, so that no storm of due things keeps people's answers waiting.
 const (
 	maxDuePerTurn      = 256
 	maxAlertsInMessage = 50
+	forgetLater        = time.Minute
 )
 
 // New returns a Core that knows nothing yet. seed makes its jitter.
@@ -145,16 +155,15 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 	for _, in := range inputs {
 		c.unit()
 		answers = append(answers, c.take(in))
-		c.settle()
 	}
 	c.wake()
+	c.settle()
 	return c.finish(answers)
 }
 
 func (c *Core) begin(at Instant) {
-	c.units, c.sends, c.events, c.gone = nil, nil, nil, nil
 	moved := c.clock.advance(at)
-	c.now = at.Wall
+	c.now = at.Wall.Round(0)
 	if moved != 0 {
 		c.shift(moved)
 	}
@@ -196,7 +205,7 @@ func (c *Core) wake() {
 		default:
 			return
 		}
-		c.settle()
+		c.settle() // so that the agenda knows
 	}
 }
 
@@ -224,20 +233,29 @@ func (c *Core) elapsed(name string) {
 		c.foldOn()
 	case "forget":
 		n, _ := strconv.Atoi(rest)
-		c.agenda.set(name, time.Time{})
 		if l := c.live[n]; l != nil && len(l.sends) > 0 {
-			c.agenda.set(name, c.now.Add(time.Minute)) // the all-clear is still on its way
+			c.agenda.set(name, c.now.Add(forgetLater)) // the all-clear is still on its way
 			return
 		}
 		c.forget(n)
 	}
 }
 
-func (c *Core) unit() { c.units = append(c.units, unit{}) }
+// unit begins what must be on disk together. What was changed before belongs to the one before.
+func (c *Core) unit() {
+	c.settle()
+	if n := len(c.units); n == 0 || len(c.units[n-1].order) > 0 {
+		c.units = append(c.units, unit{})
+	}
+}
 
 func (c *Core) put(key string, value []byte) {
+	if len(key)+len(value) > maxBytes {
+		c.unkept = append(c.unkept, key)
+		return
+	}
 	if len(c.units) == 0 {
-		c.unit()
+		c.units = append(c.units, unit{})
 	}
 	c.units[len(c.units)-1].put(key, value)
 }
@@ -249,7 +267,7 @@ func (c *Core) finish(answers []Answer) Turn {
 		alive.put(keyAlive, encode("alive", c.now))
 		units = append(units, alive)
 	}
-	t := Turn{Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events}
+	t := Turn{Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events, Unkept: c.unkept}
 	for _, s := range c.sends {
 		// What ended within the turn never leaves: it opened and resolved before its first page.
 		if d := c.deliveries[s.Delivery.Key]; d != nil && !d.Withdrawn {
@@ -257,7 +275,7 @@ func (c *Core) finish(answers []Answer) Turn {
 			t.Sends = append(t.Sends, s)
 		}
 	}
-	c.units, c.sends, c.events, c.gone = nil, nil, nil, nil
+	c.units, c.sends, c.events, c.gone, c.unkept = nil, nil, nil, nil, nil
 	return t
 }
 
@@ -273,6 +291,9 @@ func (c *Core) happened(e incident.Event) {
 		n, _ = incident.ParseID(e.Incident)
 	}
 	c.put(eventKey(e.Seq, n), encode("event", e))
+	if n > 0 {
+		c.put(timelineKey(n, e.Seq), []byte{})
+	}
 	c.events = append(c.events, e)
 }
 

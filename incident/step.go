@@ -18,7 +18,6 @@ type (
 		Labels          map[string]string
 		Annotations     map[string]string
 		AutoResolve     bool
-		Alerts          int    // how many fire now
 		Reason          string // why it opens
 	}
 	// Back says that a resolved incident's alerts fire again within the reopen window.
@@ -34,9 +33,8 @@ type (
 	}
 	// Cleared says that its last firing alert ended.
 	Cleared struct{}
-	// Fires says that an alert of it fires again after Cleared, without anything new to tell.
-	Fires struct{}
-	// AckedNow says that enough people acknowledged: the ladder stopped.
+	// AckedNow says that By has it: enough people acknowledged, and the ladder stopped. Said again of another, who has
+	// it since one of several took the acknowledgement back, it keeps the time.
 	AckedNow struct{ By string }
 	// TriggeredAgain says that an acknowledgement no longer holds.
 	TriggeredAgain struct{}
@@ -50,7 +48,6 @@ func (Begun) input()          {}
 func (Back) input()           {}
 func (Joined) input()         {}
 func (Cleared) input()        {}
-func (Fires) input()          {}
 func (AckedNow) input()       {}
 func (TriggeredAgain) input() {}
 func (Ended) input()          {}
@@ -78,24 +75,27 @@ func (RestartLadder) effect() {}
 func (Rose) effect()          {}
 func (StopLadder) effect()    {}
 
-// Step is what the incident becomes, and what must now be done. Inputs that no longer apply change nothing: a late
-// acknowledgement of a resolved incident becomes a note (SPEC §5.8).
+// Step is what the incident becomes, and what must now be done. Inputs that no longer apply change nothing: resolve
+// beats a late acknowledgement (SPEC §5.8).
 func (i Incident) Step(in Input, now time.Time) (Incident, []Effect) {
 	next := i.clone()
 	switch in := in.(type) {
 	case Begun:
-		return open(in, now)
+		if i.Status == "" {
+			return open(in, now)
+		}
 	case Back:
 		return next.reopen(in, now)
 	case Joined:
 		return next.join(in, now)
 	case Cleared:
 		return next.clear(now)
-	case Fires:
-		next.Firing = true
 	case AckedNow:
+		if i.Status == Triggered {
+			next.Status, next.AckedAt = Acked, now
+		}
 		if i.Open() {
-			next.Status, next.AckedAt, next.AckedBy = Acked, now, in.By
+			next.AckedBy = in.By
 		}
 	case TriggeredAgain:
 		if i.Open() {
@@ -125,7 +125,7 @@ func open(in Begun, now time.Time) (Incident, []Effect) {
 }
 
 func (i Incident) reopen(in Back, now time.Time) (Incident, []Effect) {
-	if i.Open() {
+	if i.Status != Resolved {
 		return i, nil
 	}
 	i.Status, i.Firing, i.Held = Triggered, true, false
@@ -138,7 +138,8 @@ func (i Incident) reopen(in Back, now time.Time) (Incident, []Effect) {
 	}
 }
 
-// join takes in more alerts. Only a higher severity is worth another page (SPEC §6).
+// join takes in more alerts. Only a higher severity is worth another page (SPEC §6). What joins a held incident must
+// clear with it.
 func (i Incident) join(in Joined, now time.Time) (Incident, []Effect) {
 	i.Firing = true
 	if !i.Open() {

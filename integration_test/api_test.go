@@ -157,8 +157,14 @@ func (e event) String() string {
 		return strconv.Itoa(n)
 	}
 	for _, f := range [][2]string{
-		{"by", e.By}, {"user", e.User}, {"receiver", e.Receiver}, {"via", e.Via}, {"severity", e.Severity},
-		{"policy", e.Policy}, {"step", number(e.Step)}, {"cycle", number(e.Cycle)},
+		{"by", e.By},
+		{"user", e.User},
+		{"receiver", e.Receiver},
+		{"via", e.Via},
+		{"severity", e.Severity},
+		{"policy", e.Policy},
+		{"step", number(e.Step)},
+		{"cycle", number(e.Cycle)},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(&b, " %s=%s", f[0], f[1])

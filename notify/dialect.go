@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"slices"
@@ -14,6 +15,7 @@ type dialect struct {
 	strong func(escaped string) string
 	link   func(label, url string) string // both raw; url has passed link
 	eol    string
+	bullet string // before an item; "• " if empty
 	limit  int
 }
 
@@ -21,7 +23,8 @@ var (
 	plain = dialect{escape: same, strong: same, link: plainLink, eol: "\n", limit: 30_000}
 
 	// brief is plain for push and text messages. Pushover takes 1024 characters, WeChat 2048 bytes, SNS 1600 to a phone.
-	brief = dialect{escape: same, strong: same, link: plainLink, eol: "\n", limit: 1000}
+	// A hyphen is in a phone's small alphabet; a bullet would more than halve what fits into one text message.
+	brief = dialect{escape: same, strong: same, link: plainLink, eol: "\n", bullet: "- ", limit: 1000}
 
 	// markdown for Discord (4096), Webex (7439 bytes), Teams, Mattermost and Rocket.Chat. Two spaces break a line in all.
 	markdown = dialect{
@@ -132,7 +135,7 @@ func (d dialect) items(b *strings.Builder, v view) {
 	}
 	b.WriteString(head)
 	for _, it := range v.Items {
-		line := d.eol + "• " + d.strong(d.escape(it.Name))
+		line := d.eol + cmp.Or(d.bullet, "• ") + d.strong(d.escape(it.Name))
 		if it.Note != "" {
 			line += ": " + d.escape(it.Note)
 		}

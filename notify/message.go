@@ -89,6 +89,7 @@ type Verdict struct {
 	Outcome    Outcome
 	Answer     string            // the provider's words, one line, no secrets; empty where it said nothing
 	RetryAfter time.Duration     // what the provider asked for; 0: it did not
+	Latency    time.Duration     // how long the attempt took; Queues measure it
 	State      map[string]string // to be handed to the next message of this target and group; nil: as before
 }
 

@@ -307,6 +307,42 @@ func TestMethodsThatAreNone(t *testing.T) {
 	}
 }
 
+// A panic of our own is a verdict too: the process goes on paging others.
+func TestOurOwnPanicsAreVerdicts(t *testing.T) {
+	broken := Options{} // no templates
+	for _, s := range []Sender{&personalSender{Options: broken, name: "bo/chat"}, &hook{Options: broken, name: "bo/hook"}} {
+		if v := s.Send(t.Context(), lag()); v.Outcome != Failed || !strings.HasPrefix(v.Answer, "sending panicked: ") {
+			t.Errorf("%T: %+v", s, v)
+		}
+	}
+}
+
+// A text message is short and keeps its link. Its letters are the small alphabet's, if the alert's are.
+func TestTextMessageByAmazon(t *testing.T) {
+	w := newWorld(t)
+	config := strings.Replace(aimed(w, "sns"), "topic_arn: 'arn:aws:sns:eu-north-1:1:bo'", "phone_number: '+46700000000'", 1)
+	if v := personal(t, "sns", config).Sender.Send(t.Context(), stories()["hundred"]); v.Outcome != Delivered {
+		t.Fatal(v)
+	}
+	form, err := url.ParseQuery(string(w.last(t).Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := form.Get("Message"); len(text) > 1000 || !strings.Contains(text, lag().Page.AckURL) || !strings.HasSuffix(text, " more") {
+		t.Errorf("%d bytes: %s", len(text), text)
+	} else if ascii(text) != strings.ReplaceAll(text, "\n", "?") {
+		t.Errorf("letters of the large alphabet: %s", text)
+	}
+	swedish := stories()["languages"]
+	f, err := forms(swedish, &url.URL{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f["subject_ascii"], "[INC-1 sev2] St?rning i k?hanteringen ?"; got != want {
+		t.Errorf("Amazon takes ASCII subjects only: %q, want %q", got, want)
+	}
+}
+
 // The configuration stays as its loader made it: other senders may be built from it.
 func TestTheGivenReceiverIsNotChanged(t *testing.T) {
 	r := load(t, "email", "{to: bo@example.org, headers: {X-Mine: '1'}}")

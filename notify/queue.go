@@ -194,6 +194,8 @@ func (q *Queues) attempt(sender Sender, m Message) (v Verdict) {
 	}
 	ctx, cancel := context.WithTimeout(q.ctx, timeout)
 	defer cancel()
+	begun := time.Now()
+	defer func() { v.Latency = time.Since(begun) }()
 	return sender.Send(ctx, m)
 }
 

@@ -18,8 +18,11 @@ type clerk struct {
 	takes time.Duration // 0: at once; negative: never answers
 }
 
-// pass lets time pass in the bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// pass lets time pass in the bubble, and what it brought come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 type book struct {
 	mu    sync.Mutex

@@ -48,8 +48,10 @@ func TestVerdicts(t *testing.T) {
 		{"Telegram says no", "telegram", true, errors.New("telegram: chat not found (400)"), Failed, "telegram: chat not found (400)", 0},
 		{"Telegram's limit", "telegram", true, errors.New("telegram: retry after 7 (429)"), Retry, "telegram: retry after 7 (429)", 7 * time.Second},
 		{"Telegram is down", "telegram", true, errors.New("telegram: Bad Gateway (502)"), Retry, "telegram: Bad Gateway (502)", 0},
-		{"refused", "jira", false, fmt.Errorf("look up: %w", post(&net.OpError{Op: "dial", Err: errors.New("connection refused")})), Retry,
-			`look up: Post "https://chat.example.org/…": dial: connection refused`, 0},
+		{
+			"refused", "jira", false, fmt.Errorf("look up: %w", post(&net.OpError{Op: "dial", Err: errors.New("connection refused")})), Retry,
+			`look up: Post "https://chat.example.org/…": dial: connection refused`, 0,
+		},
 		{"hung up", "email", false, io.ErrUnexpectedEOF, Retry, "unexpected EOF", 0},
 		{"no such name", "opsgenie", false, post(&net.DNSError{Err: "no such host", Name: "chat"}), Retry, `Post "https://chat.example.org/…": lookup chat: no such host`, 0},
 		{"no URL", "webhook", true, post(errors.New(`unsupported protocol scheme "htp"`)), Failed, `Post "https://chat.example.org/…": unsupported protocol scheme "htp"`, 0},

@@ -10,13 +10,15 @@ import (
 // An Override changes who is on call for a time: SPEC §4.10. From and To are wall times in the schedule's
 // zone, as written in the file; or Start and End are instants, as made at run time.
 type Override struct {
-	ID         string    `json:"id,omitempty"`
-	Kind       Kind      `json:"kind"`
-	User       string    `json:"user"`            // who is replaced, takes it, is added or removed
-	With       string    `json:"with,omitempty"`  // who replaces
-	Layer      string    `json:"layer,omitempty"` // acts on this layer alone; absent: on the result
-	From, To   Civil     `json:",omitzero"`
-	Start, End time.Time `json:",omitzero"`
+	ID    string    `json:"id,omitempty"`
+	Kind  Kind      `json:"kind"`
+	User  string    `json:"user"`            // who is replaced, takes it, is added or removed
+	With  string    `json:"with,omitempty"`  // who replaces
+	Layer string    `json:"layer,omitempty"` // acts on this layer alone; absent: on the result
+	From  Civil     `json:"from,omitzero"`
+	To    Civil     `json:"to,omitzero"`
+	Start time.Time `json:"start,omitzero"`
+	End   time.Time `json:"end,omitzero"`
 }
 
 // Kind is what an override does.

@@ -69,7 +69,7 @@ func drawSchedule(t *rapid.T) (*Schedule, stage, string) {
 }
 
 func TestShiftsAndGapsTile(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		s, st, spec := drawSchedule(t)
 		shifts, gaps := s.Shifts(st.from, st.to), s.Gaps(st.from, st.to)
 		var users, before []string
@@ -98,7 +98,7 @@ func TestShiftsAndGapsTile(t *testing.T) {
 }
 
 func TestAnInstantAnswersAsItsInterval(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		s, st, spec := drawSchedule(t)
 		check := func(at time.Time, want []string) {
 			if got := s.At(at).Users(); !slices.Equal(got, want) {
@@ -126,7 +126,7 @@ func TestAnInstantAnswersAsItsInterval(t *testing.T) {
 }
 
 func TestClippingChangesNothingInside(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		s, st, spec := drawSchedule(t)
 		length := int64(st.to.Sub(st.from))
 		from := st.from.Add(time.Duration(rapid.Int64Range(0, length-1).Draw(t, "from")))
@@ -160,7 +160,7 @@ func TestClippingChangesNothingInside(t *testing.T) {
 }
 
 func TestNextChangeLeavesNothingOut(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		s, st, spec := drawSchedule(t)
 		known := map[time.Time]bool{}
 		at, steps := st.from, 0
@@ -185,7 +185,7 @@ func TestNextChangeLeavesNothingOut(t *testing.T) {
 
 // Over whole rounds of a rotation everybody has as many turns, or one less where a gap swallowed one.
 func TestTurnsAreFair(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		zone := loadZone(rapid.SampledFrom(zoneNames()).Draw(t, "zone"))
 		start := Civil(dayOf(rapid.IntRange(2004, 2040).Draw(t, "year"), 1, 1)*dayMinutes) +
 			Civil(rapid.IntRange(0, 365*dayMinutes).Draw(t, "start"))
@@ -224,7 +224,7 @@ func TestTurnsAreFair(t *testing.T) {
 }
 
 func TestDiffIsWhereInstantsDiffer(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		st := drawStage(t)
 		a, b := schedule(t, drawSpec(t, st)), schedule(t, drawSpec(t, st))
 		changes := Diff(a, b, st.from, st.to)

@@ -188,7 +188,7 @@ func TestWarningOfAnOverrideThatChangesNothing(t *testing.T) {
 // Calendars mean what they mean to Alertmanager, minute by minute, where clocks do not change.
 func TestCalendarsAreAlertmanagers(t *testing.T) {
 	zone := loadZone("Asia/Kathmandu")
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		var v Interval
 		for _, w := range drawWindows(t, "some") {
 			if w.Calendar != nil {
@@ -247,7 +247,7 @@ func TestHours(t *testing.T) {
 
 // Thousands of overrides are found as quickly as one, and in the order of their creation.
 func TestTheAgendaFindsWhatActs(t *testing.T) {
-	check(t, 1000, 100_000, func(t *rapid.T) {
+	check(t, 1000, 20_000, func(t *rapid.T) {
 		var os []override
 		for range rapid.IntRange(0, 40).Draw(t, "overrides") {
 			start := rapid.Int64Range(0, 50).Draw(t, "start")

@@ -21,11 +21,13 @@ type driver struct {
 
 // A disk is what survives a crash.
 type disk struct {
-	groups map[string]Group
-	log    map[LogKey][]byte
-	alerts [][]byte
-	moves  []byte
+	groups  map[string]Group
+	log     map[LogKey][]byte
+	journal []record
 }
+
+// A record is an alert, or the moves since the last such record.
+type record struct{ alert, moves []byte }
 
 func newDriver(s *scenario) *driver {
 	return &driver{s: s, Router: New(s.options()), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}}}
@@ -60,7 +62,7 @@ func (d *driver) do(effects []Effect) {
 	for _, fx := range effects {
 		switch fx := fx.(type) {
 		case Stored:
-			d.disk.alerts = append(d.disk.alerts, fx.Alert.Encode(nil))
+			d.disk.journal = append(d.disk.journal, record{alert: fx.Alert.Encode(nil)})
 		case GroupChanged:
 			if fx.Deleted {
 				delete(d.disk.groups, fx.Group.ID)
@@ -81,6 +83,15 @@ func (d *driver) do(effects []Effect) {
 			d.send(fx)
 		}
 	}
+}
+
+// checkpoint records what moved.
+func (d *driver) checkpoint() {
+	var r record
+	for m := range d.Alerts().Moves() {
+		r.moves = m.Encode(r.moves)
+	}
+	d.disk.journal = append(d.disk.journal, r)
 }
 
 // send delivers a notification and reports its outcome.

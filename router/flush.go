@@ -200,11 +200,13 @@ func (r *Router) Sent(ref Ref, ok bool, at time.Time, state map[string]string) [
 // record writes to the log that an integration has been told. The time is when it had been, not when it was decided:
 // so a repeat_interval that is a multiple of the group_interval comes one group_interval later, as in Alertmanager.
 func (r *Router) record(e LogEntry, at time.Time, repeat time.Duration) {
+	if known := r.log.Get(e.LogKey); known != nil && known.Timestamp.After(at) {
+		return // a peer told it since
+	}
 	e.Timestamp = at
 	e.ExpiresAt = expiry(at, r.opts.Retention, repeat)
-	if r.log.Merge(e, at) {
-		r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
-	}
+	r.log.put(e)
+	r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
 }
 
 // finish ends the round once every outcome is known. If all integrations have heard, or had no need to, the group lets

@@ -23,10 +23,11 @@ func (t *Table) Moves() iter.Seq[Move] {
 			for n, e := range list {
 				s.mu.Lock()
 				e.moved = false
+				known := !e.forgotten // else it may be known anew by now, in another entry
 				m := Move{e.alert.hash, e.alert.fingerprint, e.alert.EndsAt, e.alert.UpdatedAt}
 				s.mu.Unlock()
 				list[n] = nil
-				if !yield(m) {
+				if known && !yield(m) {
 					t.moveLater(s, list[n+1:])
 					return
 				}

@@ -56,7 +56,7 @@ func TestOracle(t *testing.T) {
 	for seed := range uint64(scenarios) {
 		s := newScenario(seed)
 		if diff := compareWorlds(t, s); diff != "" {
-			s, diff = shrink(t, s, diff)
+			s, diff = shrink(s, diff, func(s *scenario) string { return compareWorlds(t, s) })
 			t.Fatalf("MIDWATCH_SEED=%d go test -run TestOracle ./router\n%s\n%s", seed, s, diff)
 		}
 		told += len(s.events)
@@ -95,11 +95,11 @@ func difference(theirs, ours []string) string {
 }
 
 // shrink leaves out events, outages and mutes for as long as the two still differ.
-func shrink(t *testing.T, s *scenario, diff string) (*scenario, string) {
+func shrink(s *scenario, diff string, compare func(*scenario) string) (*scenario, string) {
 	try := func(change func(*scenario)) bool {
 		smaller := *s
 		change(&smaller)
-		d := compareWorlds(t, &smaller)
+		d := compare(&smaller)
 		if d == "" {
 			return false
 		}

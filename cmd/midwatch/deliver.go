@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -35,11 +34,9 @@ func (c *courier) use(cfg *config.Config, external *url.URL) {
 
 // Send words the delivery and enqueues it.
 func (c *courier) Send(s engine.Send, done func(engine.Verdict)) {
-	start := c.now()
 	err := c.queues.Enqueue(c.message(s), func(_ notify.Message, v notify.Verdict) {
 		done(engine.Verdict{
-			Outcome: outcomes[v.Outcome], Answer: v.Answer, RetryAfter: v.RetryAfter, State: v.State,
-			Latency: c.now().Sub(start),
+			Outcome: outcomes[v.Outcome], Answer: v.Answer, RetryAfter: v.RetryAfter, State: v.State, Latency: v.Latency,
 		})
 	})
 	if errors.Is(err, notify.ErrQueueFull) {
@@ -172,7 +169,7 @@ func senders(cfg *config.Config, o notify.Options, log notify.Sender, outbox not
 				User: name, Via: m.Name, Receiver: m.Receiver, SetByUser: func(field string) bool { return m.Set[field] },
 			}, o)
 			if err != nil {
-				return nil, fmt.Errorf("user %s: %w", name, err)
+				return nil, err
 			}
 			endpoints = append(endpoints, e)
 		}

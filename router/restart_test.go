@@ -1,0 +1,431 @@
+package router
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/pkg/labels"
+)
+
+// run has the world go on from report n to its end.
+func (d *driver) run(n int) {
+	for _, e := range d.s.events[n:] {
+		d.until(e.at)
+		d.report(e)
+	}
+	d.until(d.s.end)
+}
+
+// crash throws the router away, and begins anew with what is on disk and the notifications that were on their way.
+func (d *driver) crash(t *testing.T, o Options, inFlight ...Notify) {
+	t.Helper()
+	d.Router = New(o)
+	for _, r := range d.disk.journal {
+		if r.alert != nil {
+			a, err := DecodeAlert(r.alert)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Alerts().Load(&a)
+		}
+		if err := DecodeMoves(r.moves, d.Alerts().LoadMove); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := State{Stopped: d.time(), InFlight: stored(t, inFlight)}
+	for _, g := range d.disk.groups {
+		s.Groups = append(s.Groups, stored(t, g))
+	}
+	for _, b := range d.disk.log {
+		e, err := DecodeLogEntry(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Log = append(s.Log, e)
+	}
+	d.do(d.Restore(s, d.time()))
+	d.until(d.now)
+}
+
+// stored is what comes back of a value that was written as JSON.
+func stored[T any](t *testing.T, v T) T {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back T
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+// undisturbed checks that what happens at a random time in each of many worlds is not to be seen in what is delivered.
+func undisturbed(t *testing.T, in func(*scenario) bool, happen func(*driver)) {
+	for seed := range uint64(150) {
+		s := newScenario(seed)
+		if len(s.events) == 0 || !in(s) {
+			continue
+		}
+		at := s.events[int(seed*7919)%len(s.events)].at
+		compare := func(s *scenario) string {
+			calm, disturbed := newDriver(s), newDriver(s)
+			calm.run(0)
+			n := 0
+			for ; n < len(s.events) && s.events[n].at <= at; n++ {
+				disturbed.until(s.events[n].at)
+				disturbed.report(s.events[n])
+				if n%10 == 0 {
+					disturbed.checkpoint()
+				}
+			}
+			happen(disturbed)
+			audit(t, disturbed.Router)
+			disturbed.run(n)
+			audit(t, disturbed.Router)
+			return strings.ReplaceAll(difference(calm.lines, disturbed.lines), "Alertmanager", "without it")
+		}
+		if diff := compare(s); diff != "" {
+			s, diff = shrink(s, diff, compare)
+			t.Fatalf("disturbed at %s\n%s\n%s", at, s, diff)
+		}
+	}
+}
+
+func always(*scenario) bool { return true }
+
+// A restart is not noticed: whatever was written down in time is enough for the same notifications to follow.
+func TestARestartChangesNothing(t *testing.T) {
+	undisturbed(t, always, func(d *driver) {
+		d.checkpoint()
+		o := d.s.options()
+		o.ResolveTimeout = 1 // nothing is prolonged, for we are away for no time at all
+		d.crash(t, o)
+	})
+}
+
+// Nor is a reload, whether of the same configuration or of one with one more route that concerns nobody here, though it
+// moves every other to another place.
+func TestAReloadChangesNothing(t *testing.T) {
+	reload := func(change func(*config.Route)) func(d *driver) {
+		return func(d *driver) {
+			root := *d.s.root
+			change(&root)
+			o := d.s.options()
+			o.Root = dispatch.NewRoute(&root, nil)
+			effects := d.SetRoutes(o, d.time())
+			for _, fx := range effects {
+				if _, stored := fx.(GroupChanged); !stored {
+					t.Errorf("the reload came with %#v", fx)
+				}
+			}
+			d.do(effects)
+			stale := maps.Clone(d.disk.groups)
+			for v := range d.Groups() {
+				delete(stale, v.Group.ID)
+			}
+			if len(stale) > 0 {
+				t.Errorf("these groups are on disk only: %v", stale)
+			}
+		}
+	}
+	t.Run("same", func(t *testing.T) {
+		undisturbed(t, always, reload(func(*config.Route) {}))
+	})
+	t.Run("moved", func(t *testing.T) {
+		// Siblings with one key between them may take each other's place: nobody can tell which was which.
+		distinct := func(s *scenario) bool { return !s.calm }
+		undisturbed(t, distinct, reload(func(root *config.Route) {
+			root.Routes = slices.Insert(slices.Clone(root.Routes), 0, strangersRoute())
+		}))
+	})
+}
+
+// strangersRoute matches nobody.
+func strangersRoute() *config.Route {
+	m, err := labels.NewMatcher(labels.MatchEqual, "team", "strangers")
+	if err != nil {
+		panic(err)
+	}
+	return &config.Route{Receiver: "one", Matchers: []*labels.Matcher{m}}
+}
+
+// Whatever is loaded in place of what, all alerts are where they belong, and what comes of it can be stored and restored.
+func TestAnyReloadLeavesEverythingInItsPlace(t *testing.T) {
+	for seed := range uint64(150) {
+		s, other := newScenario(seed), newScenario(seed+1000)
+		d := newDriver(s)
+		for i, e := range s.events {
+			d.until(e.at)
+			d.report(e)
+			if i%7 == 3 {
+				s, other = other, s
+				o := s.options()
+				o.HoldUntil = time.Time{}
+				d.do(d.SetRoutes(o, d.time()))
+				audit(t, d.Router)
+			}
+		}
+		d.checkpoint()
+		d.crash(t, s.options())
+		audit(t, d.Router)
+	}
+}
+
+// audit checks that the parts of a router agree with each other.
+func audit(t *testing.T, r *Router) {
+	t.Helper()
+	scheduled := map[*group]bool{}
+	for _, a := range r.agenda.heap {
+		if a.who.Next.Equal(a.at) {
+			scheduled[a.who] = true
+		}
+	}
+	for id, g := range r.groups {
+		switch {
+		case id != g.ID || id != groupID(g.RouteID, g.Receiver, g.Labels) || r.nodes[g.node.route] != g.node || g.node.id != g.RouteID:
+			t.Errorf("%s is not where it belongs", g.Key)
+		case g.node.groups[string(g.Labels.appendKey(nil))] != g:
+			t.Errorf("%s is not known to its route", g.Key)
+		case len(g.members) == 0:
+			t.Errorf("%s is empty", g.Key)
+		case !scheduled[g]:
+			t.Errorf("%s will never speak", g.Key)
+		case !g.Step(g.Next.Add(-1)).Next.Equal(g.Next):
+			t.Errorf("%s speaks at %s, which its anchor %s does not tell", g.Key, g.Next, g.Anchor)
+		}
+		for i, e := range g.members {
+			if at := e.member(g); at < 0 || e.groups[at].at != i {
+				t.Errorf("member %d of %s does not know its place", i, g.Key)
+			}
+		}
+	}
+	fire := map[string]int{}
+	for e := range r.table.entries() {
+		a, _ := r.table.read(e)
+		if e.forgotten && len(e.groups) == 0 {
+			t.Errorf("%s is forgotten, and yet here", a.Labels)
+		}
+		for _, m := range e.groups {
+			if r.groups[m.group.ID] != m.group || m.group.members[m.at] != e {
+				t.Errorf("%s believes to be in %s", a.Labels, m.group.Key)
+			}
+		}
+		if a.Ended {
+			continue
+		}
+		fire[a.Name()]++
+		var want, got []string
+		for _, n := range r.match(a.Labels) {
+			want = append(want, n.id)
+		}
+		for _, m := range e.groups {
+			got = append(got, m.group.RouteID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is in groups of %v, want %v", a.Labels, got, want)
+		}
+		if e.queued.IsZero() && !a.EndsAt.IsZero() {
+			t.Errorf("%s never expires", a.Labels)
+		}
+	}
+	if r.table.limit > 0 && !maps.Equal(fire, r.table.named) {
+		t.Errorf("the table counts %v, but %v fire", r.table.named, fire)
+	}
+	for ref, f := range r.flights {
+		if ref != f.Ref || r.busy[f.seat()] != f {
+			t.Errorf("notification %s has lost its seat", ref)
+		}
+	}
+}
+
+func TestARestartRepeatsWhatWasOnItsWay(t *testing.T) {
+	d := world(t, plainRoute, map[string]string{"db": "webhook"})
+	var sent Notify
+	d.deliver = func(n Notify) { sent = n }
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.clock("00:01")
+	d.checkpoint()
+	d.crash(t, d.s.options(), sent)
+	d.trace()
+
+	// The engine sends it again, under the same Ref. Meanwhile the group says no more to the webhook.
+	d.hear("00:02", "B", "00:02", "02:00")
+	d.clock("00:06")
+	expect(t, d.trace(), "stored B new", "joined db B new", "flushed db 00:05:30 [A B] []")
+	d.do(d.Sent(sent.Ref, true, at("00:06"), nil))
+	expect(t, d.trace(), "log webhook/0 1 0 deleted=false", "notify webhook/0 00:05:30 [A B]: new alerts added")
+	d.do(d.Sent(sent.Ref, true, at("00:06"), nil))
+	expect(t, d.trace(), "log webhook/0 2 0 deleted=false")
+}
+
+func TestWhatIsOverdueAfterARestartHappensOnce(t *testing.T) {
+	for _, c := range []struct {
+		back string
+		want []string
+	}{
+		{"00:04", []string{"00:05:30", "00:10:30", "00:15:30"}},    // in time
+		{"00:06", []string{"00:06:00", "00:10:30", "00:15:30"}},    // the rhythm stays
+		{"00:13", []string{"00:13:00", "00:15:30", "00:20:30"}},    // once, though twice were missed
+		{"00:15:30", []string{"00:15:30", "00:20:30", "00:25:30"}}, // on time for a later one
+		{"01:00", []string{"01:00:00", "01:00:30", "01:05:30"}},    // and however long we were away
+	} {
+		d := world(t, plainRoute, map[string]string{"db": "webhook"})
+		d.hear("00:00", "A", "00:00", "00:04")
+		d.clock("00:02")
+		d.checkpoint()
+		state := State{Stopped: d.time()}
+		for _, g := range d.disk.groups {
+			state.Groups = append(state.Groups, stored(t, g))
+		}
+		r := New(d.s.options())
+		for _, rec := range d.disk.journal {
+			if rec.alert != nil {
+				a, err := DecodeAlert(rec.alert)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Alerts().Load(&a)
+			}
+		}
+		d.Router, d.fx = r, nil
+		d.now = at(c.back).Sub(began)
+		d.do(d.Restore(state, d.time()))
+		d.do(d.Elapsed(d.time()))
+		d.until(d.now + 11*time.Minute)
+		var got []string
+		for _, f := range effectsOf[Flushed](d.fx) {
+			got = append(got, f.At.Format("15:04:05"))
+			if c.back != "01:00" && len(got) == 1 && len(f.Firing) != 1 {
+				t.Errorf("back at %s: nothing fires, though it is only we who were away", c.back)
+			}
+		}
+		if len(got) > 3 {
+			got = got[:3]
+		}
+		if !slices.Equal(got, c.want[:min(len(got), 3)]) || len(got) < 2 {
+			t.Errorf("back at %s it spoke at %v, want %v", c.back, got, c.want)
+		}
+	}
+}
+
+// What changes for whom when the routes do.
+func TestAReloadMovesAlerts(t *testing.T) {
+	const split = `{receiver: db, group_by: [job], group_wait: 30s, group_interval: 5m, routes: [{matchers: ['alertname="A"'], receiver: dba}]}`
+	receivers := map[string]string{"db": "webhook", "dba": "webhook"}
+	reload := func(d *driver, route string) {
+		o := d.s.options()
+		o.Root = dispatch.NewRoute(loadRoute(t, route, "db", "dba"), nil)
+		d.do(d.SetRoutes(o, d.time()))
+		d.until(d.now)
+		audit(t, d.Router)
+	}
+
+	d := world(t, plainRoute, receivers)
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.hear("00:00", "B", "00:00", "02:00")
+	d.clock("00:02")
+	d.trace()
+	reload(d, split)
+	expect(t, d.trace(), // the dba hear at once; the db keep their time, and hear nothing of an alert that left
+		"group dba deleted=false", "left db A regrouped", "joined dba A regrouped",
+		"flushed dba 00:02:00 [A] []", "notify webhook/0 00:02:00 [A]: first notification", "log webhook/0 1 0 deleted=false")
+	d.clock("00:06")
+	expect(t, d.trace(), "flushed db 00:05:30 [B] []")
+
+	reload(d, plainRoute) // and back: the db know of A
+	expect(t, d.trace(), "group dba deleted=true", "left dba A regrouped", "joined db A regrouped")
+	d.clock("00:11")
+	expect(t, d.trace(), "flushed db 00:10:30 [A B] []")
+
+	// Before the group has spoken: the new one speaks no later than the old one would have.
+	d = world(t, plainRoute, receivers)
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.clock("00:00:10")
+	d.trace()
+	reload(d, split)
+	d.clock("00:00:31")
+	expect(t, d.trace(), "group db deleted=true", "group dba deleted=false", "left db A regrouped", "joined dba A regrouped",
+		"flushed dba 00:00:30 [A] []", "notify webhook/0 00:00:30 [A]: first notification", "log webhook/0 1 0 deleted=false")
+
+	// A shorter interval holds from now on; a longer one after what was promised.
+	for interval, want := range map[string]string{"1m": "00:03:00", "5m": "00:05:30", "1h": "00:05:30"} {
+		d = world(t, plainRoute, receivers)
+		d.hear("00:00", "A", "00:00", "02:00")
+		d.clock("00:02")
+		reload(d, strings.Replace(plainRoute, "5m", interval, 1))
+		if got := d.Due(); !got.Equal(at(want)) {
+			t.Errorf("every %s: due at %s, want %s", interval, got, want)
+		}
+	}
+
+	// A notification on its way finds its way back, though its receiver lost the integration that waited for it.
+	d = world(t, plainRoute, map[string]string{"db": "webhook slack"})
+	var sent []Notify
+	d.deliver = func(n Notify) { sent = append(sent, n) }
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.clock("00:00:30")
+	d.do(d.Sent(sent[1].Ref, true, d.time(), nil))
+	d.hear("00:01", "A", "00:00", "00:01")
+	d.clock("00:05:30")
+	d.do(d.Sent(sent[2].Ref, true, d.time(), nil))
+	d.trace()
+	o := d.s.options()
+	o.Receivers = map[string][]Integration{"db": {{"slack", 0, true}}}
+	d.do(d.SetRoutes(o, d.time()))
+	expect(t, d.trace(), "group db deleted=true") // slack has heard, and the webhook has no say any more
+	d.do(d.Sent(sent[0].Ref, true, d.time(), nil))
+	expect(t, d.trace(), "log webhook/0 1 0 deleted=false")
+}
+
+func TestSettingTheClockMovesNoDeadline(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		d := world(t, plainRoute, map[string]string{"db": "webhook slack"})
+		var hanging []Notify
+		d.deliver = func(n Notify) {
+			if n.Entry.Integration == "slack" {
+				hanging = append(hanging, n)
+				return
+			}
+			d.send(n)
+		}
+		d.hear("02:00", "A", "02:00", "02:07")
+		d.hear("02:00:10", "B", "02:00", "02:40")
+		d.hear("02:04", "B", "02:00", "02:04")
+		d.clock("02:05")
+		d.trace()
+
+		d.do(d.Shifted(by))
+		d.now += by
+		expect(t, d.trace(), "group db deleted=false", "log webhook/0 2 0 deleted=false")
+		later := func(clock string) {
+			d.until(at(clock).Sub(began) + by)
+		}
+		later("02:05:29")
+		expect(t, d.trace())
+		later("02:06")
+		stamp := func(clock string) string { return at(clock).Add(by).Format("15:04:05") }
+		expect(t, d.trace(),
+			fmt.Sprintf("flushed db %s [A] [B]", stamp("02:05:30")),
+			fmt.Sprintf("notify webhook/0 %s [A B]: some alerts resolved", stamp("02:05:30")),
+			"log webhook/0 1 1 deleted=false")
+		d.do(d.Sent(hanging[0].Ref, true, d.time(), nil))
+		d.do(d.Sent(hanging[1].Ref, true, d.time(), nil))
+		expect(t, d.trace(), "log slack/0 2 0 deleted=false",
+			fmt.Sprintf("notify slack/0 %s [A B]: some alerts resolved", stamp("02:05:30")),
+			"log slack/0 1 1 deleted=false", "group db deleted=false")
+		later("02:06:59")
+		expect(t, d.trace())
+		later("02:07")
+		expect(t, d.trace(), "stored A expired", "left db A expired")
+		audit(t, d.Router)
+	}
+}
