@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/alertmanager/featurecontrol"
 	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	"go.uber.org/goleak"
@@ -306,4 +308,17 @@ func (s *flakyStore) Commit(ctx context.Context, b store.Batch) error {
 		return store.ErrFull
 	}
 	return s.Store.Commit(ctx, b)
+}
+
+// exposed is what a scrape of these metrics gives, as text.
+func exposed(reg *prometheus.Registry, names ...string) string {
+	rec := httptest.NewRecorder()
+	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	var lines strings.Builder
+	for line := range strings.Lines(rec.Body.String()) {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(line, name) }) {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
 }

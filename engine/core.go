@@ -31,7 +31,7 @@ type Core struct {
 	deliveries map[string]*Delivery
 	families   map[string]*family
 	turns      map[string]int // round robin pointers, by policy/step
-	overrides  map[string][]oncall.Override
+	overrides  map[string]overrides
 	schedules  map[string]*oncall.Schedule // the file's, with the overrides made at run time
 
 	past func(n int) (incident.Incident, error) // reads one that is not in memory any more; nil: nothing is
@@ -125,7 +125,7 @@ func New(cfg *Config, seed uint64) *Core {
 		deliveries: map[string]*Delivery{},
 		families:   map[string]*family{},
 		turns:      map[string]int{},
-		overrides:  map[string][]oncall.Override{},
+		overrides:  map[string]overrides{},
 		agenda:     newAgenda(),
 	}
 	c.router = router.New(cfg.Routing)

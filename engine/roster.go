@@ -63,33 +63,45 @@ func (c *Core) override(in Override) Answer {
 	if c.schedules[in.Schedule] == nil {
 		return Answer{Err: c.unknown("schedule", "schedule", in.Schedule, slices.Collect(maps.Keys(c.schedules)))}
 	}
-	all := append(slices.Clone(c.overrides[in.Schedule]), in.Override)
-	if len(all) > maxOverrides {
-		return Answer{Err: refuse("invalid", "schedule", "schedule %s has %d overrides, the most there can be; remove old ones", in.Schedule, maxOverrides)}
+	made := c.overrides[in.Schedule]
+	if len(made.list) >= maxOverrides {
+		return Answer{Err: refuse("invalid", "schedule", "schedule %s has %d overrides, the most there can be; put lasting ones into the file", in.Schedule, maxOverrides)}
 	}
-	s, err := c.cfg.Schedules[in.Schedule].WithOverrides(all)
-	if err != nil {
+	made.list = append(slices.Clone(made.list), in.Override)
+	if _, err := c.cfg.Schedules[in.Schedule].WithOverrides(made.list[len(made.list)-1:]); err != nil {
 		return Answer{Err: refuse("invalid", "override", "%s", err)}
 	}
-	c.overrides[in.Schedule], c.schedules[in.Schedule] = all, s
-	c.put(fmt.Sprintf("%s%s/%s", prefOverride, in.Schedule, seqKey(uint64(len(all)))), encode("override", in.Override))
+	made.last++
+	c.overrides[in.Schedule] = made
+	c.schedules[in.Schedule] = made.over(c.cfg.Schedules[in.Schedule])
+	c.put(fmt.Sprintf("%s%s/%s", prefOverride, in.Schedule, seqKey(made.last)), encode("override", in.Override))
 	return Answer{}
 }
 
 const maxOverrides = 10_000 // of one schedule, made at run time
+
+// overrides are those of one schedule that were made at run time, in the order of their making.
+type overrides struct {
+	list []oncall.Override
+	last uint64 // numbers their keys
+}
+
+// over is the file's schedule with the overrides. One that no longer fits (its layer was renamed) is left out; it comes
+// back with its layer.
+func (o overrides) over(s *oncall.Schedule) *oncall.Schedule {
+	if len(o.list) == 0 {
+		return s
+	}
+	with, _ := s.WithOverrides(o.list)
+	return with
+}
 
 // use takes a configuration and lays the overrides made at run time over its schedules.
 func (c *Core) use(cfg *Config) {
 	c.cfg = cfg
 	c.schedules = map[string]*oncall.Schedule{}
 	for name, s := range cfg.Schedules {
-		c.schedules[name] = s
-		if len(c.overrides[name]) > 0 {
-			// One that no longer fits (a layer was renamed) leaves the file's schedule as it is.
-			if with, err := s.WithOverrides(c.overrides[name]); err == nil {
-				c.schedules[name] = with
-			}
-		}
+		c.schedules[name] = c.overrides[name].over(s)
 	}
 }
 
@@ -99,9 +111,13 @@ func (c *Core) reload(cfg *Config) {
 	c.routed(c.router.SetRoutes(cfg.Routing, c.now))
 	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
 		d := c.deliveries[key]
-		if d.Group != nil && !slices.ContainsFunc(cfg.Routing.Receivers[d.Receiver], d.is) {
+		if d != nil && d.Group != nil && !slices.ContainsFunc(cfg.Routing.Receivers[d.Receiver], d.is) {
+			c.unit()
 			c.withdraw(d) // nobody is left to send it
 		}
+	}
+	for _, l := range c.live {
+		c.remember(l) // the window may be another
 	}
 }
 
@@ -109,19 +125,31 @@ func (c *Core) reload(cfg *Config) {
 func (c *Core) shift(by time.Duration) {
 	c.unit()
 	c.routed(c.router.Shifted(by))
-	for _, n := range c.liveNumbers() {
-		c.climb(c.live[n], escalation.Shifted{By: by})
-		c.settle()
-	}
 	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
 		d := c.deliveries[key]
-		d.GiveUp = d.GiveUp.Add(by)
-		if !d.Next.IsZero() {
-			d.Next = d.Next.Add(by)
-			c.agenda.set("delivery/"+key, d.Due())
-		}
+		d.shift(by)
+		c.agenda.set("delivery/"+key, d.Due())
+		c.unit()
 		c.putDelivery(d)
 	}
+	for _, n := range c.liveNumbers() {
+		l := c.live[n]
+		c.unit()
+		if l.incident.Open() {
+			c.climb(l, escalation.Shifted{By: by})
+		} else {
+			l.moved += by
+			c.touch(l)
+		}
+	}
+	if len(c.journal.stale) > 0 || c.journal.fold != nil {
+		c.agenda.set("fold", c.now)
+	}
+}
+
+// closes is until when a closed incident may come back.
+func (c *Core) closes(l *live) time.Time {
+	return l.incident.ResolvedAt.Add(l.moved).Add(c.cfg.ReopenWindow)
 }
 
 // remember keeps a closed incident for as long as it may come back.
@@ -131,11 +159,12 @@ func (c *Core) remember(l *live) {
 		c.agenda.set(name, time.Time{})
 		return
 	}
-	c.agenda.set(name, l.incident.ResolvedAt.Add(c.cfg.ReopenWindow))
+	c.agenda.set(name, c.closes(l))
 }
 
 // forget lets go of a closed incident. Its record and history stay.
 func (c *Core) forget(n int) {
+	c.agenda.set(fmt.Sprintf("forget/%d", n), time.Time{})
 	l := c.live[n]
 	if l == nil {
 		return
@@ -152,8 +181,9 @@ func (c *Core) forget(n int) {
 	}
 	delete(c.live, n)
 	c.agenda.set(ladderName(n), time.Time{})
-	c.agenda.set(fmt.Sprintf("forget/%d", n), time.Time{})
-	c.put(prefIncident+num(n), encode("incident", l.incident))
+	for _, chunk := range l.chunks {
+		c.put(memberKey(n, chunk), nil)
+	}
 	c.put(prefLadder+num(n), nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
@@ -21,6 +22,7 @@ import (
 
 // routed takes what the router says.
 func (c *Core) routed(effects []router.Effect) {
+	t := tide{fires: map[uint64]bool{}}
 	for _, e := range effects {
 		switch e := e.(type) {
 		case router.Stored:
@@ -34,13 +36,20 @@ func (c *Core) routed(effects []router.Effect) {
 		case router.LogChanged:
 			c.put(logKey(e.Entry.LogKey), unless(e.Deleted, func() []byte { return e.Entry.Encode(nil) }))
 		case router.Flushed:
+			c.hear(&t)
 			c.flushed(e)
 		case router.Joined:
-			c.joined(e)
+			t.came = append(t.came, e)
+			t.fires[e.Alert.Fingerprint()] = true
 		case router.Left:
-			c.left(e)
+			if e.Change == router.Regrouped {
+				continue // it fires on, elsewhere; its incident keeps it
+			}
+			t.went = append(t.went, e)
+			t.fires[e.Alert.Fingerprint()] = false
 		}
 	}
+	c.hear(&t)
 }
 
 // unless is a stored value, or nil, which deletes it.
@@ -61,40 +70,39 @@ func (c *Core) flushed(e router.Flushed) {
 	if !opens {
 		return
 	}
-	s := Subject{Receiver: e.Group.Receiver, GroupLabels: labelMap(e.Group.Labels), Alerts: e.Firing}
+	s := subject(e.Group, e.Firing...)
 	if ic.Scope == incident.ScopeGroup {
 		c.unit()
 		c.raise(identity(e.Group, nil), ic, s)
-		c.settle()
 		return
 	}
 	for _, a := range e.Firing {
 		s.Alerts = []*router.Alert{a}
 		c.unit()
 		c.raise(identity(e.Group, a), ic, s)
-		c.settle()
 	}
 }
 
 // raise opens the incident of this identity, or brings it back, or lets the alerts join it.
 func (c *Core) raise(id incident.Identity, ic IncidentConfig, s Subject) {
-	severity := c.severityOf(ic, s)
 	l := c.live[c.identities[id]]
+	if l != nil && l.incident.Open() {
+		c.joinAlerts(l, ic, s)
+		return
+	}
+	severity := c.severityOf(ic, s)
 	switch {
-	case l != nil && l.incident.Open():
-		c.joinAlerts(l, ic, s.Alerts)
-		return
 	case l != nil && l.incident.Held && !incident.Higher(severity, l.incident.Severity):
+		c.joinAlerts(l, ic, s)
 		return
-	case l != nil && c.now.Before(l.incident.ResolvedAt.Add(c.cfg.ReopenWindow)):
+	case l != nil && c.now.Before(c.closes(l)):
 		c.adopt(l, s.Alerts)
-		reason := fmt.Sprintf("fired again %s after it was resolved", c.now.Sub(l.incident.ResolvedAt).Round(1e9))
+		reason := fmt.Sprintf("fired again %s after it was resolved", c.now.Sub(l.incident.ResolvedAt.Add(l.moved)).Round(time.Second))
+		l.moved = 0
 		c.become(l, incident.Back{Severity: severity, Reason: reason})
 		return
 	}
-	if l != nil {
-		c.forget(l.incident.Number)
-	}
+	// What came before goes its own way: it may still have something to tell, or be held by its alerts.
 	c.last++
 	l = newLive()
 	labels, annotations := common(s.Alerts)
@@ -103,8 +111,7 @@ func (c *Core) raise(id incident.Identity, ic IncidentConfig, s Subject) {
 	c.adopt(l, s.Alerts)
 	c.become(l, incident.Begun{
 		Number: c.last, Identity: id, Title: ic.Title(s), Severity: severity, Policy: ic.Policy,
-		Labels: labels, Annotations: annotations, AutoResolve: ic.AutoResolve, Alerts: len(s.Alerts),
-		Reason: openingReason(s),
+		Labels: labels, Annotations: annotations, AutoResolve: ic.AutoResolve, Reason: openingReason(s),
 	})
 }
 
@@ -116,25 +123,6 @@ func openingReason(s Subject) string {
 	return fmt.Sprintf("%s, routed to %s: %s", n, s.Receiver, names(s.Alerts))
 }
 
-// joined is about an alert that came into a group, or changed there, between flushes: an open incident hears of it at
-// once, and nothing opens (SPEC §5.8).
-func (c *Core) joined(e router.Joined) {
-	if e.Muted != "" {
-		return // what is suppressed neither opens nor joins
-	}
-	ic, opens := c.cfg.Incidents[e.Group.Receiver]
-	if !opens {
-		return
-	}
-	id := identity(e.Group, nil)
-	if ic.Scope == incident.ScopeAlert {
-		id = identity(e.Group, e.Alert)
-	}
-	if l := c.live[c.identities[id]]; l != nil && l.incident.Open() {
-		c.joinAlerts(l, ic, []*router.Alert{e.Alert})
-	}
-}
-
 // identity is that of a group's incident, or of an alert's where one is given (SPEC §6).
 func identity(g router.Group, a *router.Alert) incident.Identity {
 	if a == nil {
@@ -143,53 +131,34 @@ func identity(g router.Group, a *router.Alert) incident.Identity {
 	return incident.Identity{Receiver: g.Receiver, Alert: fingerprint(a)}
 }
 
-// left is about an alert that no longer fires, whether its source said so or it was not heard of in time.
-func (c *Core) left(e router.Left) {
-	if e.Change == router.Regrouped {
-		return // it fires on, elsewhere; its incident keeps it
-	}
-	fp := e.Alert.Fingerprint()
-	for _, n := range slices.Clone(c.membership[fp]) {
-		l := c.live[n]
-		if l == nil || !l.firing[fp] {
-			continue
-		}
-		delete(l.firing, fp)
-		c.touch(l)
-		if len(l.firing) == 0 {
-			c.become(l, incident.Cleared{})
-		}
-	}
+func subject(g router.Group, alerts ...*router.Alert) Subject {
+	return Subject{Receiver: g.Receiver, GroupLabels: labelMap(g.Labels), Alerts: alerts}
 }
 
 // joinAlerts adds those alerts that the incident does not count as firing yet.
-func (c *Core) joinAlerts(l *live, ic IncidentConfig, alerts []*router.Alert) {
+func (c *Core) joinAlerts(l *live, ic IncidentConfig, s Subject) {
 	var fresh []*router.Alert
-	for _, a := range alerts {
+	for _, a := range s.Alerts {
 		if !l.firing[a.Fingerprint()] {
 			fresh = append(fresh, a)
 		}
 	}
 	if len(fresh) == 0 {
-		c.raiseSeverity(l, ic, alerts)
 		return
 	}
+	s.Alerts = fresh
 	c.adopt(l, fresh)
-	c.become(l, incident.Joined{
-		Severity: c.severityOf(ic, Subject{Receiver: l.incident.Identity.Receiver, Alerts: fresh}),
-		Count:    len(fresh), Names: names(fresh),
-	})
+	c.become(l, incident.Joined{Severity: c.severityOf(ic, s), Count: len(fresh), Names: names(fresh)})
 }
 
 // raiseSeverity notices a known alert that became more severe. Severity is a label, so this is an annotation-driven
 // template at work; the plain table never comes here.
-func (c *Core) raiseSeverity(l *live, ic IncidentConfig, alerts []*router.Alert) {
-	if ic.Severity == nil {
+func (c *Core) raiseSeverity(l *live, ic IncidentConfig, s Subject) {
+	if ic.Severity == nil || len(s.Alerts) == 0 {
 		return
 	}
-	s := c.severityOf(ic, Subject{Receiver: l.incident.Identity.Receiver, Alerts: alerts})
-	if incident.Higher(s, l.incident.Severity) {
-		c.become(l, incident.Joined{Severity: s, Count: len(alerts), Names: names(alerts)})
+	if severity := c.severityOf(ic, s); incident.Higher(severity, l.incident.Severity) {
+		c.become(l, incident.Joined{Severity: severity, Count: len(s.Alerts), Names: names(s.Alerts)})
 	}
 }
 
@@ -197,13 +166,21 @@ func (c *Core) adopt(l *live, alerts []*router.Alert) {
 	for _, a := range alerts {
 		fp := a.Fingerprint()
 		l.firing[fp] = true
-		if _, known := l.members[fp]; !known {
-			l.members[fp] = a.Labels
-			c.membership[fp] = append(c.membership[fp], l.incident.Number)
+		if labels, known := l.members[fp]; !known {
 			l.joined = append(l.joined, fp)
+			c.enlist(l, fp, a.Labels)
+		} else if labels == nil {
+			l.members[fp] = a.Labels // it was forgotten meanwhile, and is back
 		}
 	}
 	c.touch(l)
+}
+
+// enlist makes the alert a member for good.
+func (c *Core) enlist(l *live, fp uint64, labels router.Labels) {
+	l.members[fp] = labels
+	l.order = append(l.order, fp)
+	c.membership[fp] = append(c.membership[fp], l.incident.Number)
 }
 
 // become steps the incident and does what it asks for.
@@ -216,15 +193,7 @@ func (c *Core) become(l *live, in incident.Input) {
 		case incident.Happened:
 			c.happened(e.Event)
 		case incident.StartLadder:
-			policy, ok := c.cfg.Policies[l.incident.Policy]
-			if !ok {
-				policy = escalation.Policy{Name: l.incident.Policy} // a policy without steps goes to the catch-all
-			}
-			var more []escalation.Effect
-			l.ladder, more = escalation.Open(escalation.Begin{
-				Incident: l.incident.ID(), Severity: l.incident.Severity, Policy: policy, Paging: c.cfg.Paging,
-			}, c.now, roster{c})
-			c.climbed(l, more)
+			c.startLadder(l)
 		case incident.RestartLadder:
 			c.climb(l, escalation.Reopened{Severity: l.incident.Severity})
 		case incident.Rose:
@@ -237,6 +206,19 @@ func (c *Core) become(l *live, in incident.Input) {
 	}
 }
 
+// startLadder begins paging, by its policy as it is now (SPEC §5.9).
+func (c *Core) startLadder(l *live) {
+	policy, ok := c.cfg.Policies[l.incident.Policy]
+	if !ok {
+		policy = escalation.Policy{Name: l.incident.Policy} // a policy without steps goes to the catch-all
+	}
+	var effects []escalation.Effect
+	l.ladder, effects = escalation.Open(escalation.Begin{
+		Incident: l.incident.ID(), Severity: l.incident.Severity, Policy: policy, Paging: c.cfg.Paging,
+	}, c.now, roster{c})
+	c.climbed(l, effects)
+}
+
 // climb steps the ladder and does what it asks for.
 func (c *Core) climb(l *live, in escalation.Input) {
 	var effects []escalation.Effect
@@ -246,10 +228,13 @@ func (c *Core) climb(l *live, in escalation.Input) {
 
 func (c *Core) climbed(l *live, effects []escalation.Effect) {
 	c.touch(l)
+	var lost []escalation.Outcome // known at once; the ladder hears of them after all that it asked for was done
 	for _, e := range effects {
 		switch e := e.(type) {
 		case escalation.Send:
-			c.page(l, e)
+			if why := c.page(l, e); why != "" {
+				lost = append(lost, escalation.Outcome{Key: e.Key, Reason: why})
+			}
 		case escalation.Happened:
 			c.happened(incident.Event{
 				Kind: string(e.Kind), Incident: l.incident.ID(), User: e.User, By: e.By, Via: c.how(e.By),
@@ -257,8 +242,7 @@ func (c *Core) climbed(l *live, effects []escalation.Effect) {
 			})
 		case escalation.Status:
 			if e.To == escalation.Acknowledged {
-				acks := l.ladder.Acks()
-				c.become(l, incident.AckedNow{By: acks[len(acks)-1]})
+				c.become(l, incident.AckedNow{By: c.acting.By})
 			} else {
 				c.become(l, incident.TriggeredAgain{})
 			}
@@ -270,6 +254,9 @@ func (c *Core) climbed(l *live, effects []escalation.Effect) {
 			c.cancel(l, e.Key)
 		}
 	}
+	for _, o := range lost {
+		c.climb(l, o)
+	}
 }
 
 // how is by what way the person acted, whose action is being taken.
@@ -280,18 +267,19 @@ func (c *Core) how(by string) string {
 	return c.acting.Via
 }
 
-// settle writes what the unit changed, once.
+// settle writes what the unit changed, once. What hangs together stands at the end, see batches.
 func (c *Core) settle() {
 	for _, l := range c.dirty {
 		n := l.incident.Number
 		l.dirty = false
-		c.put(prefIncident+num(n), encode("incident", l.incident))
-		c.put(prefLadder+num(n), encode("ladder", ladderRecord{l.ladder, l.told}))
 		for members := range slices.Chunk(l.joined, maxMembersPerRecord) {
 			c.records++
-			c.put(prefMember+num(n)+"/"+seqKey(c.records), encode("member", members))
+			l.chunks = append(l.chunks, c.records)
+			c.put(memberKey(n, c.records), encode("member", members))
 		}
 		l.joined = nil
+		c.put(prefLadder+num(n), encode("ladder", ladderRecord{l.ladder, l.told, l.moved}))
+		c.put(prefIncident+num(n), encode("incident", l.incident))
 		c.agenda.set(ladderName(n), l.ladder.Due())
 		c.remember(l)
 	}
@@ -311,16 +299,19 @@ const maxMembersPerRecord = 20_000
 
 func ladderName(n int) string { return fmt.Sprintf("ladder/%d", n) }
 
-// severityOf is the highest over the alerts, each mapped by itself (SPEC §6), unless the receiver says otherwise.
+// severityOf is the highest over the alerts, each mapped by itself (SPEC §6): by the receiver's own severity, or, where it
+// has none or yields none of ours, by the table.
 func (c *Core) severityOf(ic IncidentConfig, s Subject) string {
-	if ic.Severity != nil {
-		if severity := ic.Severity(s); incident.Rank(severity) <= lowestSeverity {
-			return severity
-		}
-	}
 	highest := ""
 	for _, a := range s.Alerts {
-		if severity := c.cfg.Severity(a.Labels.Get("severity")); incident.Higher(severity, highest) {
+		severity := ""
+		if ic.Severity != nil {
+			severity = ic.Severity(Subject{s.Receiver, s.GroupLabels, []*router.Alert{a}})
+		}
+		if incident.Rank(severity) > lowestSeverity {
+			severity = c.cfg.Severity(a.Labels.Get("severity"))
+		}
+		if incident.Higher(severity, highest) {
 			highest = severity
 		}
 	}
@@ -331,38 +322,54 @@ const lowestSeverity = 5
 
 func fingerprint(a *router.Alert) string { return fmt.Sprintf("%016x", a.Fingerprint()) }
 
+// What an incident keeps of its alerts' words is bounded, so that its records are.
+const (
+	maxNames      = 3       // alerts that a text names
+	maxNameText   = 300     // bytes of each
+	maxCommonText = 4 << 10 // bytes of one common label or annotation
+	maxCommon     = 64 << 10
+)
+
 // names is a short text of which alerts these are.
 func names(alerts []*router.Alert) string {
-	const most = 3
 	var out []string
-	for _, a := range alerts[:min(len(alerts), most)] {
-		out = append(out, a.Labels.String())
+	for _, a := range alerts[:min(len(alerts), maxNames)] {
+		out = append(out, cut(a.Labels.String(), maxNameText))
 	}
 	text := strings.Join(out, ", ")
-	if more := len(alerts) - most; more > 0 {
+	if more := len(alerts) - maxNames; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }
 
-// common is what all alerts share.
+// cut shortens a text to so many bytes, and says so.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// common is what all alerts share, as far as there is room for it: in order of the names.
 func common(alerts []*router.Alert) (labels, annotations map[string]string) {
-	if len(alerts) == 0 {
-		return nil, nil
-	}
-	labels, annotations = labelMap(alerts[0].Labels), labelMap(alerts[0].Annotations)
-	for _, a := range alerts[1:] {
-		for name, value := range labels {
-			if a.Labels.Get(name) != value {
-				delete(labels, name)
+	labels, annotations = map[string]string{}, map[string]string{}
+	room := maxCommon
+	shared := func(to map[string]string, of func(*router.Alert) router.Labels) {
+		for _, l := range of(alerts[0]) {
+			value := cut(l.Value, maxCommonText)
+			if len(l.Name)+len(value) > room {
+				continue
 			}
-		}
-		for name, value := range annotations {
-			if a.Annotations.Get(name) != value {
-				delete(annotations, name)
+			if slices.ContainsFunc(alerts[1:], func(a *router.Alert) bool { return of(a).Get(l.Name) != l.Value }) {
+				continue
 			}
+			to[l.Name] = value
+			room -= len(l.Name) + len(value)
 		}
 	}
+	shared(labels, func(a *router.Alert) router.Labels { return a.Labels })
+	shared(annotations, func(a *router.Alert) router.Labels { return a.Annotations })
 	return labels, annotations
 }
 

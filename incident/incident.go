@@ -83,14 +83,16 @@ func ParseID(s string) (int, error) {
 // Open reports whether somebody still has to deal with it.
 func (i Incident) Open() bool { return i.Status == Triggered || i.Status == Acked }
 
+const noRank = 1 << 30
+
 // Rank orders severities: sev1 is 1, and a smaller rank is more severe. What is no severity ranks last.
 func Rank(severity string) int {
 	if n, ok := strings.CutPrefix(severity, "sev"); ok {
-		if r, err := strconv.Atoi(n); err == nil && r >= 1 {
+		if r, err := strconv.Atoi(n); err == nil && r >= 1 && strconv.Itoa(r) == n {
 			return r
 		}
 	}
-	return 1 << 10
+	return noRank
 }
 
 // Higher reports whether severity a is more severe than b.

@@ -88,6 +88,7 @@ func (s *siege) shown(answer string) {
 	}
 	r.timeline = timeline
 	r.resolved = i.Status == "resolved"
+	r.climbed = slices.Equal(i.paged(), everybody)
 	for _, e := range i.Timeline {
 		if e.Key != "" && (e.Event == "page" || e.Event == "notification") {
 			if _, ok := r.since[e.Key]; !ok {
@@ -193,6 +194,17 @@ func (s *siege) some(ids []string) []string {
 // everybody is who is paged for an incident that nobody takes, each once.
 var everybody = []string{"ana/first", "ana/second", "bo/hook", "cto/hook"}
 
+// paged are those whom pages reached, in the order of their names, as often as they did.
+func (i incident) paged() (who []string) {
+	for _, e := range i.Timeline {
+		if e.Event == "page" {
+			who = append(who, e.User+"/"+e.Via)
+		}
+	}
+	slices.Sort(who)
+	return who
+}
+
 // settle waits until the ladder of every incident that nobody took has come to its end, and returns those incidents.
 func (s *siege) settle() (untaken []string) {
 	s.t.Helper()
@@ -206,13 +218,7 @@ func (s *siege) settle() (untaken []string) {
 				continue
 			}
 			whole := s.incident(i.ID)
-			var paged []string
-			for _, e := range whole.Timeline {
-				if e.Event == "page" {
-					paged = append(paged, e.User+"/"+e.Via)
-				}
-			}
-			if slices.Sort(paged); !slices.Equal(paged, everybody) {
+			if !slices.Equal(whole.paged(), everybody) {
 				return i.ID + ":\n" + whole.trace(), false
 			}
 			done[i.ID] = true

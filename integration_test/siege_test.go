@@ -65,6 +65,7 @@ type siege struct {
 
 // A promise is an alert that was posted.
 type promise struct {
+	patient    bool // nobody takes its incident, and it does not end before everybody was paged
 	name       string
 	posted     int    // alerts of that name whose POST was begun: instances 0 to posted-1
 	instances  int    // and how many of them got 200
@@ -80,6 +81,7 @@ type record struct {
 	life      int // in which it was first seen
 	timeline  []string
 	resolved  bool
+	climbed   bool           // everybody was paged
 	since     map[string]int // idempotency key of a page in the timeline → the life in which it was first seen there
 	acked     string         // who acknowledged and got 200
 	ackLife   int
@@ -202,8 +204,9 @@ func (s *siege) post(chance *rand.Rand) {
 // pick is the alert to post next. s.mu is held.
 func (s *siege) pick(chance *rand.Rand) *promise {
 	if n := len(s.alive); n > 0 {
-		if oldest := s.alive[0]; oldest.life+lately < s.life && chance.IntN(3) > 0 {
-			s.alive = s.alive[1:]
+		if i := slices.IndexFunc(s.alive, s.mayEnd); i >= 0 && chance.IntN(3) > 0 {
+			oldest := s.alive[i]
+			s.alive = slices.Delete(s.alive, i, i+1)
 			oldest.ending = true
 			return oldest
 		}
@@ -211,10 +214,16 @@ func (s *siege) pick(chance *rand.Rand) *promise {
 			return newest
 		}
 	}
-	p := &promise{name: fmt.Sprintf("Alert-%05d", len(s.promises)), life: s.life}
+	p := &promise{name: fmt.Sprintf("Alert-%05d", len(s.promises)), life: s.life, patient: chance.IntN(2) == 0}
 	s.promises[p.name] = p
 	s.alive = append(s.alive, p)
 	return p
+}
+
+// mayEnd says whether the alert has fired for long enough. s.mu is held.
+func (s *siege) mayEnd(p *promise) bool {
+	r := s.known[p.incidentID]
+	return p.life+lately < s.life && (!p.patient || r != nil && r.climbed || p.instances == 0)
 }
 
 func siegeAlert(name string, instance int) alert {
@@ -228,7 +237,7 @@ func (s *siege) act(chance *rand.Rand) {
 	s.mu.Lock()
 	var open []*record
 	for _, id := range s.ids() {
-		if r := s.known[id]; !r.resolved && r.life+lately > s.life {
+		if r := s.known[id]; !r.resolved && r.life+lately > s.life && !s.promises[r.title].patient {
 			open = append(open, r)
 		}
 	}

@@ -97,6 +97,14 @@ func BenchmarkTouch(b *testing.B) {
 	})
 }
 
+func BenchmarkHash(b *testing.B) {
+	l := benchAlerts(1)[0].Labels
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Hash()
+	}
+}
+
 func BenchmarkReceiveNew(b *testing.B) {
 	for _, c := range []struct {
 		name string

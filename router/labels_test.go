@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/nflog"
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
@@ -72,6 +74,18 @@ func TestTheLogKnowsAlertsByAlertmanagersHash(t *testing.T) {
 			t.Errorf("hash of %s is %016x, want %016x", l, l.Hash(), want)
 		}
 	})
+	long := Labels{{"a", strings.Repeat("long ", 200)}, {"b", ""}, {"c", "x"}}
+	if got, want := long.Hash(), xxhash.Sum64(long.appendKey(nil)); got != want {
+		t.Errorf("hash of a long set is %016x, want %016x", got, want)
+	}
+}
+
+func TestHashingTakesNoMemory(t *testing.T) {
+	for _, l := range []Labels{{{"alertname", "A"}}, {{"alertname", strings.Repeat("long ", 200)}}} {
+		if n := testing.AllocsPerRun(100, func() { l.Hash() }); n != 0 {
+			t.Errorf("%d bytes of labels took %v allocations", len(l.String()), n)
+		}
+	}
 }
 
 func TestAlertsAreListedInAlertmanagersOrder(t *testing.T) {

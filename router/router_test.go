@@ -439,6 +439,20 @@ func TestTouchWaitsForTheDisk(t *testing.T) {
 	}
 }
 
+func TestTouchTakesNoMemory(t *testing.T) {
+	d := world(t, plainRoute, map[string]string{"db": "webhook"})
+	d.hear("00:00", "A", "00:00", "00:04")
+	a := report("A", "00:00", "00:05", "")
+	a.GeneratorURL = "http://prometheus/graph"
+	if n := testing.AllocsPerRun(100, func() {
+		if !d.Touch(a, at("00:01")) {
+			t.Error("not touched")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestARefIsNeverUsedTwice(t *testing.T) {
 	seen := map[Ref]bool{}
 	for seed := range uint64(30) {
