@@ -34,6 +34,9 @@ func (f *fault) serve(w http.ResponseWriter, r *http.Request) {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}{f.code, f.message})
+	if f.code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
+	}
 	writeJSON(w, r, f.status(), body)
 }
 

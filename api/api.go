@@ -79,7 +79,7 @@ func New(o Options) *API {
 	}
 	if o.Pages != nil {
 		mux.Handle("/", o.Pages)
-		for _, p := range []string{"/{$}", "/outbox", ackPath} {
+		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath} {
 			mux.Handle(p, a.measured(strings.TrimSuffix(p, "{$}"), o.Pages))
 		}
 	}

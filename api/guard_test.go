@@ -105,7 +105,7 @@ func TestRequestsAreMeasuredUnderFewNames(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page")) })
 		w := start(t, func(o *Options) { o.Metrics, o.Pages = NewMetrics(reg), page })
-		for _, path := range []string{"/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/nope/1", "/api/v2/nope/2", incidents + "/INC-1", incidents + "/INC-2", own + "nope", "/ack/token-1", "/ack/token-2", "/", "/outbox", "/favicon.ico"} {
+		for _, path := range []string{"/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/nope/1", "/api/v2/nope/2", incidents + "/INC-1", incidents + "/INC-2", own + "nope", "/ack/token-1", "/ack/token-2", "/", "/outbox", "/incidents/INC-1", "/favicon.ico"} {
 			w.do("GET", path, "")
 		}
 		families, err := reg.Gather()
@@ -126,7 +126,7 @@ func TestRequestsAreMeasuredUnderFewNames(t *testing.T) {
 			}
 		}
 		slices.Sort(handlers)
-		want := []string{"/", "/ack/", own, incidents + "/{id}", "/api/v2/", "/api/v2/alerts", "/api/v2/alerts/groups", "/outbox"}
+		want := []string{"/", "/ack/", own, incidents + "/{id}", "/api/v2/", "/api/v2/alerts", "/api/v2/alerts/groups", "/incidents/", "/outbox"}
 		if got := slices.Compact(handlers); !slices.Equal(got, want) {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}

@@ -65,7 +65,9 @@ func (a *API) postAlertsV1(w http.ResponseWriter, r *http.Request) {
 	switch got := a.take(r.Context(), alerts, "v1"); {
 	case got.err != nil:
 		f := a.unwell(got.err)
-		w.Header().Set("Retry-After", retryAfter)
+		if f.code == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryAfter)
+		}
 		sayV1(w, r, f.status(), "server_error", f.message)
 	case got.invalid != nil:
 		sayV1(w, r, http.StatusBadRequest, "bad_data", got.invalid.Error())

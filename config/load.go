@@ -133,6 +133,7 @@ func (l *loader) main(text []byte) {
 	}
 	routes := l.include()
 	l.build()
+	l.warnUnapplied()
 	l.finish(routes)
 }
 

@@ -60,8 +60,10 @@ func TestAlertmanagersOwnFiles(t *testing.T) {
 			if !reflect.DeepEqual(got.Upstream, want) {
 				t.Errorf("%s: loaded differently:\n%s\nwant\n%s", name, got.Upstream, want)
 			}
-			if len(faults) > 0 {
-				t.Errorf("%s: %v", name, faults)
+			for _, f := range faults {
+				if !f.Warning || !strings.Contains(f.Message, "not applied by this version") {
+					t.Errorf("%s: %v", name, f)
+				}
 			}
 			continue
 		}

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/midwatch/midwatch/router"
@@ -50,6 +52,7 @@ type Delivery struct {
 	Attempts int       `json:"attempts"`      // those that ended
 
 	Withdrawn bool `json:"withdrawn,omitempty"` // nobody wants it any more; its attempt may be on the wire
+	Reached   bool `json:"reached,omitempty"`   // another of its Parent came through
 	out       bool // let out, and no result yet
 }
 
@@ -73,25 +76,36 @@ func newGroupMessage(n router.Notify) *GroupMessage { return &GroupMessage{notif
 // Notify is what the router decided.
 func (m *GroupMessage) Notify() router.Notify { return m.notify }
 
-// groupRecord is a GroupMessage's stored form.
+// groupRecord is a GroupMessage's stored form. It takes 11 bytes an alert, and as much for the entry.
 type groupRecord struct {
-	Notify   router.Notify `json:"notify"` // without its alerts and its entry's hashes
-	Alerts   []uint64      `json:"alerts"` // fingerprints, in order
-	Resolved []bool        `json:"resolved"`
+	Notify   router.Notify `json:"notify"`             // without its alerts and its entry's hashes
+	Alerts   []byte        `json:"alerts,omitempty"`   // fingerprints in order, 8 bytes each, the high one first
+	Resolved []int         `json:"resolved,omitempty"` // places in Alerts, ascending
 	Entry    []byte        `json:"entry"`
 }
 
+func (r groupRecord) fingerprints() []uint64 {
+	fps := make([]uint64, 0, len(r.Alerts)/8)
+	for rest := r.Alerts; len(rest) >= 8; rest = rest[8:] {
+		fps = append(fps, binary.BigEndian.Uint64(rest))
+	}
+	return fps
+}
+
+// MarshalJSON writes the stored form.
 func (m *GroupMessage) MarshalJSON() ([]byte, error) {
 	r := groupRecord{Notify: m.notify, Entry: m.notify.Entry.Encode(nil)}
-	for _, a := range m.notify.Alerts {
-		r.Alerts = append(r.Alerts, a.Fingerprint())
-		r.Resolved = append(r.Resolved, !a.EndsAt.IsZero())
+	for i, a := range m.notify.Alerts {
+		r.Alerts = binary.BigEndian.AppendUint64(r.Alerts, a.Fingerprint())
+		if !a.EndsAt.IsZero() {
+			r.Resolved = append(r.Resolved, i)
+		}
 	}
 	r.Notify.Alerts, r.Notify.Entry = nil, router.LogEntry{LogKey: m.notify.Entry.LogKey}
 	return json.Marshal(r)
 }
 
-// UnmarshalJSON reads the stored form. The alerts are stubs with a fingerprint's worth of truth until revive.
+// UnmarshalJSON reads the stored form. The alerts come with revive.
 func (m *GroupMessage) UnmarshalJSON(data []byte) error {
 	var r groupRecord
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -108,18 +122,29 @@ func (m *GroupMessage) UnmarshalJSON(data []byte) error {
 
 // revive puts the alerts back, as find knows them. One that is no longer known is left out.
 func (m *GroupMessage) revive(find func(fingerprint uint64) *router.Alert) {
-	for i, fp := range m.stored.Alerts {
+	for i, fp := range m.stored.fingerprints() {
 		a := find(fp)
 		if a == nil {
 			continue
 		}
 		frozen := *a
-		if !m.stored.Resolved[i] {
+		if _, resolved := slices.BinarySearch(m.stored.Resolved, i); !resolved {
 			frozen.EndsAt = time.Time{}
 		}
 		m.notify.Alerts = append(m.notify.Alerts, &frozen)
 	}
 	m.stored = groupRecord{}
+}
+
+// shift moves every instant that is still to come.
+func (d *Delivery) shift(by time.Duration) {
+	d.Created, d.GiveUp = d.Created.Add(by), d.GiveUp.Add(by)
+	if !d.Next.IsZero() {
+		d.Next = d.Next.Add(by)
+	}
+	if d.Group != nil {
+		d.Group.notify.At, d.Group.notify.Deadline = d.Group.notify.At.Add(by), d.Group.notify.Deadline.Add(by)
+	}
 }
 
 // Outcome is what became of an attempt.

@@ -12,8 +12,9 @@ import (
 	"github.com/midwatch/midwatch/router"
 )
 
-// page makes a delivery of what the ladder sends: one for a person's method, one for each integration of a receiver.
-func (c *Core) page(l *live, s escalation.Send) {
+// page makes a delivery of what the ladder sends: one for a person's method, one for each integration of a receiver. It
+// returns why there is nothing to send with; empty: there is.
+func (c *Core) page(l *live, s escalation.Send) (why string) {
 	d := Delivery{
 		Key: s.Key, Event: string(s.Event), Incident: l.incident.Number, User: s.User, Via: s.Via,
 		Policy: s.Policy, Rung: s.Step, Cycle: s.Cycle, Reason: s.Reason,
@@ -21,12 +22,11 @@ func (c *Core) page(l *live, s escalation.Send) {
 	}
 	if s.Receiver == "" {
 		c.intend(d)
-		return
+		return ""
 	}
 	integrations := c.cfg.Routing.Receivers[s.Receiver]
 	if len(integrations) == 0 {
-		c.climb(l, escalation.Outcome{Key: s.Key, Reason: fmt.Sprintf("receiver %s has nothing to send with", s.Receiver)})
-		return
+		return fmt.Sprintf("receiver %s has nothing to send with", s.Receiver)
 	}
 	c.families[s.Key] = &family{}
 	for _, in := range integrations {
@@ -34,6 +34,7 @@ func (c *Core) page(l *live, s escalation.Send) {
 		d.Key = fmt.Sprintf("%s/%s/%d", s.Key, in.Name, in.Index)
 		c.intend(d)
 	}
+	return ""
 }
 
 // notify makes a delivery of what a group has to tell a receiver.
@@ -54,7 +55,7 @@ func (c *Core) allClear(l *live) {
 			continue
 		}
 		c.intend(Delivery{
-			Key:   fmt.Sprintf("%s/resolved/%s.%s/%d", l.incident.ID(), n.User, n.Via, l.incident.ResolvedAt.Unix()),
+			Key:   fmt.Sprintf("%s/resolved/%s.%s/%d", l.incident.ID(), n.User, n.Via, l.incident.ResolvedAt.UnixNano()),
 			Event: deliverResolved, Incident: l.incident.Number, User: n.User, Via: n.Via,
 			Policy: l.incident.Policy, Reason: "the incident was resolved",
 			Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
@@ -84,7 +85,7 @@ func (c *Core) letOut(d *Delivery) {
 	c.sends = append(c.sends, c.send(*d))
 }
 
-func (c *Core) putDelivery(d *Delivery) { c.put(prefDelivery+d.Key, encode("delivery", d)) }
+func (c *Core) putDelivery(d *Delivery) { c.put(deliveryKey(d.Key), encode("delivery", d)) }
 
 // send gathers what the message is made from, as it stands now.
 func (c *Core) send(d Delivery) Send {
@@ -113,28 +114,19 @@ func (c *Core) send(d Delivery) Send {
 	return s
 }
 
-// alertsOf are the incident's alerts, firing ones first, at most so many.
+// alertsOf are the incident's alerts, firing ones first, each in the order in which they joined, at most so many.
 func (c *Core) alertsOf(l *live, most int) []*router.Alert {
-	members := slices.Sorted(maps.Keys(l.members))
-	slices.SortStableFunc(members, func(a, b uint64) int {
-		switch {
-		case l.firing[a] == l.firing[b]:
-			return 0
-		case l.firing[a]:
-			return -1
-		default:
-			return 1
-		}
-	})
 	var out []*router.Alert
-	for _, fp := range members {
-		if labels := l.members[fp]; labels == nil {
-			continue // forgotten since it ended
-		} else if a := c.router.Alerts().Get(labels); a != nil {
-			out = append(out, a)
-		}
-		if len(out) == most {
-			break
+	for _, firing := range []bool{true, false} {
+		for _, fp := range l.order {
+			if len(out) == most {
+				return out
+			}
+			if labels := l.members[fp]; labels == nil || l.firing[fp] != firing {
+				continue // it was forgotten since it ended; or it has its turn later, or had it
+			} else if a := c.router.Alerts().Get(labels); a != nil {
+				out = append(out, a)
+			}
 		}
 	}
 	return out
@@ -143,33 +135,32 @@ func (c *Core) alertsOf(l *live, most int) []*router.Alert {
 // result takes in what became of an attempt.
 func (c *Core) result(in Result) {
 	d := c.deliveries[in.Key]
-	if d == nil {
+	if d == nil || !d.out {
 		return // cancelled, or answered twice
 	}
+	d.out = false
+	if in.Verdict.Outcome == NotSent && d.Withdrawn {
+		c.abandon(d)
+		return
+	}
 	next, ended, final, why := d.Step(in.Verdict, c.now, c.rand.Float64())
-	next.out = false
-	if in.Verdict.Outcome == NotSent {
-		c.drop(d.Key)
-		return
-	}
-	c.logAttempt(next, in.Verdict)
 	*d = next
-	if !ended && d.Withdrawn {
-		c.drop(d.Key)
-		return
-	}
-	if !ended {
+	c.logAttempt(next, in.Verdict)
+	switch {
+	case !ended && d.Withdrawn:
+		c.abandon(d)
+	case !ended:
 		c.putDelivery(d)
 		c.agenda.set("delivery/"+d.Key, d.Due())
-		return
-	}
-	c.drop(d.Key)
-	if d.Group != nil {
+	case d.Group != nil:
+		c.drop(d.Key)
 		c.groupResult(next, final, why, in.Verdict.State)
-		return
-	}
-	if l := c.live[d.Incident]; l != nil {
-		c.pageResult(l, next, final, why)
+	default:
+		l := c.live[d.Incident]
+		c.drop(d.Key)
+		if l != nil {
+			c.pageResult(l, next, final, why)
+		}
 	}
 }
 
@@ -193,11 +184,14 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	if final != Delivered {
 		e.Kind, e.Reason = incident.PageFailed, why
 	}
+	c.happened(e)
 	if d.Event == deliverPage && d.User != "" && final == Delivered {
 		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via}
 		c.touch(l)
+		if !l.incident.Open() {
+			c.allClear(l) // it was on the wire when the incident was resolved
+		}
 	}
-	c.happened(e)
 	if d.Parent == "" {
 		c.climb(l, escalation.Outcome{Key: d.Key, OK: final == Delivered, Reason: why})
 		return
@@ -207,8 +201,9 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 		return
 	}
 	f.pending--
-	f.reached = f.reached || final == Delivered
-	if final != Delivered {
+	if final == Delivered {
+		c.reached(l, d.Parent, f)
+	} else {
 		f.why = why
 	}
 	if f.pending <= 0 {
@@ -217,11 +212,26 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	}
 }
 
+// reached notes with the members of the family that are still on their way that one of them came through: a restart
+// must not forget it.
+func (c *Core) reached(l *live, parent string, f *family) {
+	if f.reached {
+		return
+	}
+	f.reached = true
+	for _, key := range slices.Sorted(maps.Keys(l.sends)) {
+		if d := c.deliveries[key]; d.Parent == parent {
+			d.Reached = true
+			c.putDelivery(d)
+		}
+	}
+}
+
 // cancel takes back a send of the ladder, as far as it has not left.
 func (c *Core) cancel(l *live, key string) {
 	delete(c.families, key)
-	for k := range l.sends {
-		if d := c.deliveries[k]; d != nil && (k == key || d.Parent == key) {
+	for _, k := range slices.Sorted(maps.Keys(l.sends)) {
+		if d := c.deliveries[k]; k == key || d.Parent == key {
 			c.withdraw(d)
 		}
 	}
@@ -240,13 +250,24 @@ func (c *Core) dropDeliveries(l *live) {
 // withdraw ends a delivery that nobody wants any more. One that was let out may be on the wire: it is kept until its
 // sender says what became of it, so that no page that reached somebody is missing from the history.
 func (c *Core) withdraw(d *Delivery) {
-	if !d.out {
-		c.drop(d.Key)
-		return
+	switch {
+	case d.Withdrawn:
+	case !d.out:
+		c.abandon(d)
+	default:
+		d.Withdrawn = true
+		c.putDelivery(d)
+		c.gone = append(c.gone, d.Key)
 	}
-	d.Withdrawn = true
-	c.putDelivery(d)
-	c.gone = append(c.gone, d.Key)
+}
+
+// abandon is the end of a delivery that never arrived and never will. The router hears of it: it waits for every
+// outcome, or else the integration would hear no more of the group.
+func (c *Core) abandon(d *Delivery) {
+	c.drop(d.Key)
+	if d.Group != nil {
+		c.routed(c.router.Sent(router.Ref(d.Key), false, c.now, nil))
+	}
 }
 
 func (c *Core) drop(key string) {
@@ -255,7 +276,7 @@ func (c *Core) drop(key string) {
 	}
 	delete(c.deliveries, key)
 	c.agenda.set("delivery/"+key, time.Time{})
-	c.put(prefDelivery+key, nil)
+	c.put(deliveryKey(key), nil)
 }
 
 // An Attempt is one line of the delivery log (SPEC §8).
@@ -274,10 +295,16 @@ type Attempt struct {
 	NextAt    time.Time `json:"next_at,omitzero"` // when it is tried again
 }
 
+const maxAnswer = 1000 // bytes of a provider's answer
+
 func (c *Core) logAttempt(d Delivery, v Verdict) {
+	outcome := v.Outcome.String()
+	if v.Outcome == NotSent {
+		outcome = Retry.String() // it was wanted, so it is tried again
+	}
 	a := Attempt{
 		At: c.now, Key: d.Key, Event: d.Event, User: d.User, Receiver: d.Receiver, Via: d.Via, Attempt: d.Attempts,
-		Outcome: v.Outcome.String(), Answer: strings.TrimSpace(v.Answer),
+		Outcome: outcome, Answer: cut(strings.TrimSpace(v.Answer), maxAnswer),
 		LatencyMS: float64(v.Latency.Microseconds()) / 1000, NextAt: d.Next,
 	}
 	if d.Receiver != "" {

@@ -116,8 +116,8 @@ func (c *Core) reload(cfg *Config) {
 			c.withdraw(d) // nobody is left to send it
 		}
 	}
-	for _, l := range c.live {
-		c.remember(l) // the window may be another
+	for _, n := range c.liveNumbers() {
+		c.remember(c.live[n]) // the window may be another
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/config"
@@ -59,6 +60,7 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 
 func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
 	o.Root = dispatch.NewRoute(cfg.Upstream.Route, nil)
+	o.Mute = intervals(cfg)
 	o.ResolveTimeout = time.Duration(cfg.Upstream.Global.ResolveTimeout)
 	o.Receivers = map[string][]router.Integration{}
 	for _, e := range endpoints {
@@ -69,6 +71,44 @@ func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) 
 		}
 	}
 	return o
+}
+
+// intervals is the mute and active time intervals of the routes, asked at each flush as Alertmanager's stages do.
+func intervals(cfg *config.Config) func(route *dispatch.Route, _ *router.Alert, now time.Time) string {
+	all := intervener(cfg)
+	return func(route *dispatch.Route, _ *router.Alert, now time.Time) string {
+		if names := mutedBy(all, route, now); len(names) > 0 {
+			return "muted by time interval " + strings.Join(names, ", ")
+		}
+		return ""
+	}
+}
+
+func intervener(cfg *config.Config) *timeinterval.Intervener {
+	named := map[string][]timeinterval.TimeInterval{}
+	for _, t := range cfg.Upstream.MuteTimeIntervals {
+		named[t.Name] = t.TimeIntervals
+	}
+	for _, t := range cfg.Upstream.TimeIntervals {
+		named[t.Name] = t.TimeIntervals
+	}
+	return timeinterval.NewIntervener(named)
+}
+
+// mutedBy are the intervals because of which a route is silent: those that mute it now, or all of those outside of which
+// it is. An interval that is not defined cannot be here: the configuration check found it.
+func mutedBy(all *timeinterval.Intervener, route *dispatch.Route, now time.Time) []string {
+	if active := route.RouteOpts.ActiveTimeIntervals; len(active) > 0 {
+		if within, _, err := all.Mutes(active, now); err == nil && !within {
+			return active
+		}
+	}
+	if mute := route.RouteOpts.MuteTimeIntervals; len(mute) > 0 {
+		if within, names, err := all.Mutes(mute, now); err == nil && within {
+			return names
+		}
+	}
+	return nil
 }
 
 // supportHours reads hours once and remembers them. The engine asks from one goroutine.
