@@ -71,8 +71,8 @@ func New(o Options) *API {
 	}
 	a := &API{o: o, simulating: make(chan struct{}, maxSimulating)}
 	mux := http.NewServeMux()
-	mux.Handle("/api/v2/", http.HandlerFunc(a.v2))
-	mux.Handle("/api/v1/", http.HandlerFunc(a.v1))
+	mux.Handle("/api/v2/", a.v2())
+	mux.Handle("/api/v1/", a.v1())
 	mux.Handle(root, a.measured(root, http.HandlerFunc(a.notFound)))
 	for _, rt := range a.routes() {
 		mux.Handle(rt.pattern, a.measured(rt.pattern, sameOrigin(rt.verbs)))
@@ -95,40 +95,46 @@ func (a *API) measured(name string, h http.Handler) http.Handler {
 }
 
 // v2 is Alertmanager's API: the path is looked up as its framework does, cleaned, and HEAD is no GET there.
-func (a *API) v2(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	var get, post http.HandlerFunc
-	name := path.Clean(r.URL.EscapedPath())
-	switch name {
-	case "/api/v2/alerts":
-		get, post = a.getAlerts, a.postAlerts
-	case "/api/v2/alerts/groups":
-		get = a.getGroups
-	case "/api/v2/receivers":
-		get = a.getReceivers
-	case "/api/v2/status":
-		get = a.getStatus
-	default:
-		a.measured("/api/v2/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			f := fault{http.StatusNotFound, "path " + r.URL.EscapedPath() + " was not found"}
-			f.serve(w, r)
-		})).ServeHTTP(w, r)
-		return
+func (a *API) v2() http.Handler {
+	paths := map[string]http.Handler{}
+	for name, h := range map[string]upstreamVerbs{
+		"alerts":        {a.getAlerts, a.postAlerts},
+		"alerts/groups": {a.getGroups, nil},
+		"receivers":     {a.getReceivers, nil},
+		"status":        {a.getStatus, nil},
+	} {
+		paths["/api/v2/"+name] = a.measured("/api/v2/"+name, h)
 	}
-	a.measured(name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch method := strings.ToUpper(r.Method); {
-		case method == http.MethodGet && !acceptsJSON(r):
-			notAcceptable().serve(w, r)
-		case method == http.MethodGet:
-			get(w, r)
-		case method == http.MethodPost && post != nil:
-			post(w, r)
-		case post != nil:
-			refuseMethod(w, r, http.MethodGet, http.MethodPost)
-		default:
-			refuseMethod(w, r, http.MethodGet)
+	unknown := a.measured("/api/v2/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := fault{http.StatusNotFound, "path " + r.URL.EscapedPath() + " was not found"}
+		f.serve(w, r)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		h := paths[path.Clean(r.URL.EscapedPath())]
+		if h == nil {
+			h = unknown
 		}
-	})).ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// upstreamVerbs are what can be done at one path of Alertmanager's API; post may be nil.
+type upstreamVerbs struct{ get, post http.HandlerFunc }
+
+func (v upstreamVerbs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch method := strings.ToUpper(r.Method); {
+	case method == http.MethodGet && !acceptsJSON(r):
+		notAcceptable().serve(w, r)
+	case method == http.MethodGet:
+		v.get(w, r)
+	case method == http.MethodPost && v.post != nil:
+		v.post(w, r)
+	case v.post != nil:
+		refuseMethod(w, r, http.MethodGet, http.MethodPost)
+	default:
+		refuseMethod(w, r, http.MethodGet)
+	}
 }
 
 func notAcceptable() *fault {
@@ -136,15 +142,18 @@ func notAcceptable() *fault {
 }
 
 // v1 takes alerts as the API did that Alertmanager removed, and answers to all else of it that it is gone.
-func (a *API) v1(w http.ResponseWriter, r *http.Request) {
-	switch p := strings.TrimPrefix(r.URL.Path, "/api/v1/"); {
-	case p == "alerts" && r.Method == http.MethodPost:
-		a.measured("/api/v1/alerts", sameOrigin(http.HandlerFunc(a.postAlertsV1))).ServeHTTP(w, r)
-	case p == "alerts" || p == "status" || p == "receivers" || p == "silences" || strings.HasPrefix(p, "silence/"):
-		writeJSON(w, r, http.StatusGone, []byte(goneV1))
-	default:
-		http.NotFound(w, r)
-	}
+func (a *API) v1() http.Handler {
+	alerts := a.measured("/api/v1/alerts", sameOrigin(http.HandlerFunc(a.postAlertsV1)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := strings.TrimPrefix(r.URL.Path, "/api/v1/"); {
+		case p == "alerts" && r.Method == http.MethodPost:
+			alerts.ServeHTTP(w, r)
+		case p == "alerts" || p == "status" || p == "receivers" || p == "silences" || strings.HasPrefix(p, "silence/"):
+			writeJSON(w, r, http.StatusGone, []byte(goneV1))
+		default:
+			http.NotFound(w, r)
+		}
+	})
 }
 
 const goneV1 = `{"status":"deprecated","error":"The Alertmanager v1 API was deprecated in version 0.16.0 and is removed ` +

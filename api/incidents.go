@@ -11,7 +11,6 @@ import (
 	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/router"
-	"github.com/midwatch/midwatch/store"
 )
 
 // Incident is an incident as our API shows it. Members that do not apply are absent. Times are UTC.
@@ -196,7 +195,7 @@ func (a *API) view(r *http.Request) (engine.View, error) {
 		return engine.View{}, missing("id", "%s", err)
 	}
 	v, err := a.o.Engine.Incident(r.Context(), n)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, engine.ErrNotFound) {
 		return v, missing("id", "there is no incident %s", incident.ID(n))
 	}
 	return v, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
@@ -34,10 +35,9 @@ func (c *Core) act(a Action) Answer {
 	case Acknowledge:
 		c.climb(l, escalation.Acked{By: a.By})
 	case Unacknowledge:
-		if l.incident.Status != incident.Acked {
-			return Answer{Incident: l.incident, Err: refuse("conflict", "", "%s is not acknowledged; there is nothing to undo", l.incident.ID())}
+		if err := c.takeBack(l, a); err != nil {
+			return Answer{Incident: l.incident, Err: err}
 		}
-		c.climb(l, escalation.Unacked{By: a.By})
 	case Resolve:
 		c.become(l, incident.Ended{By: a.By, Via: a.Via, Reason: orElse(a.Text, "resolved by hand")})
 	case Escalate:
@@ -75,6 +75,22 @@ func (c *Core) act(a Action) Answer {
 	return Answer{Incident: l.incident}
 }
 
+// takeBack undoes an acknowledgement, by whoever gave it. Where others still have the incident, one of them has it now.
+func (c *Core) takeBack(l *live, a Action) error {
+	acks := l.ladder.Acks()
+	switch {
+	case len(acks) == 0:
+		return refuse("conflict", "", "%s is not acknowledged; there is nothing to undo", l.incident.ID())
+	case !slices.Contains(acks, a.By):
+		return refuse("conflict", "by", "%s was acknowledged by %s, not by %s; only who acknowledged takes it back, or escalate it", l.incident.ID(), strings.Join(acks, ", "), a.By)
+	}
+	c.climb(l, escalation.Unacked{By: a.By})
+	if acks = l.ladder.Acks(); l.incident.Status == incident.Acked && l.incident.AckedBy == a.By && len(acks) > 0 {
+		c.become(l, incident.AckedNow{By: acks[len(acks)-1]})
+	}
+	return nil
+}
+
 // actLate is about an incident that is over: an acknowledgement becomes a note, a note is taken, resolving it again
 // changes nothing, and the rest is refused (SPEC §5.8).
 func (c *Core) actLate(l *live, past *incident.Incident, a Action) Answer {
@@ -105,9 +121,9 @@ func (c *Core) subject(a Action) (*live, *incident.Incident, error) {
 	switch {
 	case a.By == "":
 		return nil, nil, refuse("invalid", "by", "say who you are: \"by\" is empty")
-	case len(a.By) > maxName:
+	case utf8.RuneCountInString(a.By) > maxName:
 		return nil, nil, refuse("invalid", "by", "\"by\" is longer than %d characters", maxName)
-	case len(a.Text) > maxText:
+	case utf8.RuneCountInString(a.Text) > maxText:
 		return nil, nil, refuse("invalid", "note", "the text is longer than %d characters", maxText)
 	}
 	if a.Incident == "" {

@@ -75,6 +75,7 @@ type live struct {
 type Notice struct {
 	User string `json:"user"`
 	Via  string `json:"via"`
+	Page string `json:"page"` // the latest page's key
 }
 
 // A family is the deliveries that stand for one send of the ladder: a receiver's integrations.

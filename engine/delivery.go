@@ -130,6 +130,8 @@ func (m *GroupMessage) revive(find func(fingerprint uint64) *router.Alert) {
 		frozen := *a
 		if _, resolved := slices.BinarySearch(m.stored.Resolved, i); !resolved {
 			frozen.EndsAt = time.Time{}
+		} else if frozen.EndsAt.IsZero() || frozen.EndsAt.After(m.notify.At) {
+			frozen.EndsAt = m.notify.At // it has fired again since
 		}
 		m.notify.Alerts = append(m.notify.Alerts, &frozen)
 	}
@@ -143,7 +145,9 @@ func (d *Delivery) shift(by time.Duration) {
 		d.Next = d.Next.Add(by)
 	}
 	if d.Group != nil {
-		d.Group.notify.At, d.Group.notify.Deadline = d.Group.notify.At.Add(by), d.Group.notify.Deadline.Add(by)
+		moved := *d.Group // the old one may be with a sender
+		moved.notify.At, moved.notify.Deadline = moved.notify.At.Add(by), moved.notify.Deadline.Add(by)
+		d.Group = &moved
 	}
 }
 

@@ -68,11 +68,12 @@ type Engine struct {
 	ready   atomic.Bool
 
 	mu      sync.RWMutex // held while a turn is stepped and committed: what is read is on disk
-	history map[int][]uint64
+	unsaved backlog      // what is not, and is read all the same
 
-	unsaved backlog
 	full    atomic.Pointer[string] // why nothing is being written; nil: all is well
-	retryAt time.Time
+	swamped atomic.Bool            // the backlog is past its limit
+	retryAt time.Duration          // elapsed
+	tails   []tail
 }
 
 type request struct {
@@ -99,14 +100,17 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
 		queue: make(chan request, queueLength), stopped: make(chan struct{}),
 	}
-	history, problems, err := e.core.Restore(ctx, o.Store, o.Now())
+	problems, err := e.core.Restore(ctx, o.Store, o.Now())
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range problems {
 		e.log.Error("a stored record cannot be read and was left out", zap.String("problem", p))
 	}
-	e.history = history
+	e.core.past = e.past
+	if e.tails, err = findTails(ctx, o.Store); err != nil {
+		return nil, err
+	}
 	e.stats = newMetrics(e, o.Registerer)
 	return e, nil
 }
@@ -131,6 +135,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		if err := e.turn(requests); err != nil {
 			return err
 		}
+		if err := e.prune(); err != nil {
+			return err
+		}
+		e.ready.Store(true)
 		nap.Reset(e.nap())
 	}
 }
@@ -145,6 +153,8 @@ func (e *Engine) drain() error {
 				return err
 			}
 		default:
+			e.mu.Lock()
+			defer e.mu.Unlock()
 			return e.flush()
 		}
 	}
@@ -183,9 +193,6 @@ func (e *Engine) turn(requests []request) error {
 	e.mu.Lock()
 	t := e.core.Turn(at, inputs)
 	err := e.commit(t.Batches)
-	if err == nil || errors.Is(err, ErrUnsaved) {
-		e.record(t.Events)
-	}
 	if err == nil {
 		e.core.Committed()
 	}
@@ -220,7 +227,9 @@ func (e *Engine) turn(requests []request) error {
 		})
 	}
 	e.say(t.Events)
-	e.ready.Store(true)
+	for _, key := range t.Unkept {
+		e.log.Error("a record is too large to be stored; it is remembered until a restart", zap.String("key", key))
+	}
 	return nil
 }
 
@@ -245,7 +254,8 @@ func (e *Engine) commit(bs []store.Batch) error {
 		for _, b := range bs {
 			e.unsaved.add(b)
 		}
-		if now := e.now().Wall; now.Before(e.retryAt) {
+		e.swamped.Store(e.unsaved.size > maxBacklog)
+		if e.now().Elapsed < e.retryAt {
 			return ErrUnsaved
 		}
 		return e.flush()
@@ -279,12 +289,13 @@ func (e *Engine) flush() error {
 	}
 	e.unsaved = backlog{}
 	e.full.Store(nil)
+	e.swamped.Store(false)
 	e.log.Info("the disk takes writes again; everything held in memory is on it now")
 	return nil
 }
 
 func (e *Engine) hold(err error) error {
-	e.retryAt = e.now().Wall.Add(retryBacklog)
+	e.retryAt = e.now().Elapsed + retryBacklog
 	why := err.Error()
 	if e.full.Swap(&why) == nil {
 		e.log.Error("the disk takes no writes; paging goes on from memory, and a restart now would forget what happens meanwhile; make room", zap.Error(err))
@@ -303,8 +314,8 @@ func (e *Engine) write(b store.Batch) error {
 }
 
 // Do hands the engine an input and waits for the answer, which comes when what follows from it is on disk. An Error in
-// the answer is the caller's to mend; ErrBusy, ErrStopped and ctx's error mean that nothing was done; ErrUnsaved means
-// that it was done in memory.
+// the answer is the caller's to mend; ErrBusy means that nothing was done; ErrUnsaved that it was done in memory. After
+// ctx's error it will be done all the same; after ErrStopped nobody may count on it.
 func (e *Engine) Do(ctx context.Context, in Input) Answer {
 	r := request{in: in, answer: make(chan Answer, 1)}
 	select {
@@ -344,6 +355,9 @@ func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 	}
 	if len(rest) == 0 {
 		return nil
+	}
+	if e.swamped.Load() {
+		return ErrBusy
 	}
 	return e.Do(ctx, Alerts{Alerts: rest}).Err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/router"
@@ -18,7 +20,7 @@ import (
 // firing when we stopped, and then it gets at least resolve_timeout to be heard of again, whatever its end said.
 type journal struct {
 	seq     uint64 // of the newest record
-	bytes   int    // since the last fold
+	bytes   int    // since the last fold began
 	changed map[uint64][]*router.Alert
 	order   []uint64
 	fold    *fold
@@ -32,19 +34,22 @@ type journal struct {
 // A fold is a snapshot being written.
 type fold struct {
 	gen   uint64
-	from  uint64 // journal records after this one are not in it
-	rest  []*router.Alert
+	from  uint64          // journal records after this one are not in it
+	rest  []router.Labels // of the alerts that are not in it yet
 	chunk uint64
 	size  int
 }
 
-// When and how the journal is folded.
+// How the journal is folded: in steps so small that nobody waits for one.
 const (
-	foldAtLeast   = 8 << 20   // bytes of journal, and at least twice the last snapshot
-	recordMax     = 512 << 10 // bytes of one journal record or chunk
+	recordMax     = 512 << 10 // bytes of one journal record or chunk, and an alert
+	alertsAChunk  = 4096
 	deletesATurn  = 64
 	journalFormat = 1
 )
+
+// foldAtLeast is at how many bytes of journal it is folded, and at least at twice the last snapshot. Only tests set it.
+var foldAtLeast = 8 << 20
 
 // current is stored with each whole snapshot.
 type current struct {
@@ -88,8 +93,12 @@ func (c *Core) writeJournal() []unit {
 		u.put(prefJournal+seqKey(j.seq), record)
 		units = append(units, u)
 	}
-	if j.fold == nil && j.bytes >= max(foldAtLeast, 2*j.size) {
-		j.fold = &fold{gen: j.gen + 1, from: j.seq, rest: slices.Collect(c.router.Alerts().All())}
+	// What an earlier fold left behind goes first: it may have the names that this one will use.
+	if j.fold == nil && len(j.stale) == 0 && j.bytes >= max(foldAtLeast, 2*j.size) {
+		j.fold, j.bytes = &fold{gen: j.gen + 1, from: j.seq}, 0
+		for a := range c.router.Alerts().All() {
+			j.fold.rest = append(j.fold.rest, a.Labels)
+		}
 		c.agenda.set("fold", c.now)
 	}
 	return units
@@ -99,37 +108,62 @@ func (c *Core) writeJournal() []unit {
 func (c *Core) foldOn() {
 	j := &c.journal
 	c.agenda.set("fold", time.Time{})
-	if f := j.fold; f != nil {
-		if len(f.rest) > 0 {
-			var record []byte
-			for i, a := range f.rest[:min(len(f.rest), 4096)] {
-				if now := c.router.Alerts().Get(a.Labels); now != nil {
-					f.rest[i] = now // as it stands now
-				}
-			}
-			record, f.rest = appendAlerts(f.rest)
-			f.size += len(record)
-			c.put(prefSnapshot+seqKey(f.gen)+"/"+seqKey(f.chunk), record)
-			f.chunk++
-			c.agenda.set("fold", c.now)
-			return
-		}
-		c.put(keyGeneration, encode("current", current{Generation: f.gen, From: f.from, Bytes: f.size}))
-		for n := range j.chunks {
-			j.stale = append(j.stale, prefSnapshot+seqKey(j.gen)+"/"+seqKey(n))
-		}
-		for n := j.from + 1; n <= f.from; n++ {
-			j.stale = append(j.stale, prefJournal+seqKey(n))
-		}
-		j.gen, j.chunks, j.from, j.size, j.bytes, j.fold = f.gen, f.chunk, f.from, f.size, 0, nil
+	switch {
+	case j.fold != nil && len(j.fold.rest) > 0:
+		c.foldChunk()
+	case j.fold != nil:
+		c.foldEnds()
+		c.cutJournal()
+	default:
+		c.cutJournal()
 	}
+	if j.fold != nil || len(j.stale) > 0 {
+		c.agenda.set("fold", c.now)
+	}
+}
+
+// foldChunk writes the alerts as they stand now. What was forgotten since the fold began is left out.
+func (c *Core) foldChunk() {
+	f := c.journal.fold
+	var alerts []*router.Alert
+	n := min(len(f.rest), alertsAChunk)
+	for _, labels := range f.rest[:n] {
+		if a := c.router.Alerts().Get(labels); a != nil {
+			alerts = append(alerts, a)
+		}
+	}
+	f.rest = f.rest[n:]
+	for len(alerts) > 0 {
+		var record []byte
+		record, alerts = appendAlerts(alerts)
+		f.size += len(record)
+		c.unit()
+		c.put(prefSnapshot+seqKey(f.gen)+"/"+seqKey(f.chunk), record)
+		f.chunk++
+	}
+}
+
+// foldEnds puts the snapshot, now whole, into the place of the last one and of the journal up to it.
+func (c *Core) foldEnds() {
+	j, f := &c.journal, c.journal.fold
+	c.put(keyGeneration, encode("current", current{Generation: f.gen, From: f.from, Bytes: f.size}))
+	for n := range j.chunks {
+		j.stale = append(j.stale, prefSnapshot+seqKey(j.gen)+"/"+seqKey(n))
+	}
+	for n := j.from + 1; n <= f.from; n++ {
+		j.stale = append(j.stale, prefJournal+seqKey(n))
+	}
+	j.gen, j.chunks, j.from, j.size, j.fold = f.gen, f.chunk, f.from, f.size, nil
+}
+
+// cutJournal deletes a few of the keys that nobody needs any more.
+func (c *Core) cutJournal() {
+	j := &c.journal
 	n := min(len(j.stale), deletesATurn)
 	for _, key := range j.stale[:n] {
 		c.put(key, nil)
 	}
-	if j.stale = j.stale[n:]; len(j.stale) > 0 {
-		c.agenda.set("fold", c.now)
-	}
+	j.stale = j.stale[n:]
 }
 
 // appendAlerts writes as many of the alerts as fit into one record and returns the others.
@@ -148,25 +182,90 @@ func appendAlerts(alerts []*router.Alert) (record []byte, rest []*router.Alert) 
 
 var errJournal = errors.New("a journal record of alerts cannot be read")
 
-// readAlerts reads one record.
+// readAlerts reads one record. With an error come those of its alerts that can be read.
 func readAlerts(record []byte) (alerts []*router.Alert, err error) {
 	if len(record) == 0 {
 		return nil, errJournal
 	}
 	if record[0] != journalFormat {
-		return nil, fmt.Errorf("%w: it has version %d", errJournal, record[0])
+		return nil, fmt.Errorf("%w: it has version %d; this midwatch knows %d", errJournal, record[0], journalFormat)
 	}
 	for rest := record[1:]; len(rest) > 0; {
 		n, width := binary.Uvarint(rest)
 		if width <= 0 || n > uint64(len(rest)-width) {
-			return nil, errJournal
+			return alerts, errJournal
 		}
-		a, err := router.DecodeAlert(rest[width : width+int(n)])
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errJournal, err)
+		a, bad := router.DecodeAlert(rest[width : width+int(n)])
+		if bad != nil {
+			err = fmt.Errorf("%w: %w", errJournal, bad)
+		} else {
+			alerts = append(alerts, &a)
 		}
-		alerts = append(alerts, &a)
 		rest = rest[width+int(n):]
 	}
-	return alerts, nil
+	return alerts, err
+}
+
+// restoreJournal reads the last whole snapshot and the journal after it.
+func (r *restorer) restoreJournal() error {
+	j := &r.c.journal
+	var cur current
+	known, err := r.get(keyGeneration, "current", &cur)
+	if err != nil {
+		return err
+	}
+	j.gen, j.from, j.size, j.seq = cur.Generation, cur.From, cur.Bytes, cur.From
+	whole := prefSnapshot + seqKey(j.gen) + "/"
+	if err := r.scan(prefSnapshot, func(rest string, value []byte) error {
+		key := prefSnapshot + rest
+		switch {
+		case strings.HasPrefix(key, whole):
+			j.chunks++
+		case known:
+			j.stale = append(j.stale, key) // of a fold that a crash cut short
+			return nil
+		default:
+			// Nobody knows which snapshot is whole. All of them, the newest last, are the best there is.
+			gen, _, _ := strings.Cut(rest, "/")
+			n, err := strconv.ParseUint(gen, 16, 64)
+			if err != nil {
+				return err
+			}
+			j.gen = max(j.gen, n)
+		}
+		return r.loadAlerts(value)
+	}); err != nil {
+		return err
+	}
+	if err := r.scan(prefJournal, func(rest string, value []byte) error {
+		seq, err := strconv.ParseUint(rest, 16, 64)
+		if err != nil {
+			return err
+		}
+		if seq <= j.from {
+			j.stale = append(j.stale, prefJournal+rest)
+			return nil
+		}
+		j.seq = max(j.seq, seq)
+		j.bytes += len(value)
+		return r.loadAlerts(value)
+	}); err != nil {
+		return err
+	}
+	if len(j.stale) > 0 {
+		r.c.agenda.set("fold", r.c.now)
+	}
+	return nil
+}
+
+func (r *restorer) loadAlerts(record []byte) error {
+	alerts, err := readAlerts(record)
+	for _, a := range alerts {
+		r.c.router.Alerts().Load(a)
+	}
+	if err != nil {
+		r.doubt = true
+		return fmt.Errorf("%w; Prometheus will repeat those that fire", err)
+	}
+	return nil
 }

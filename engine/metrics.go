@@ -57,6 +57,20 @@ func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
 			e.mu.RLock()
 			defer e.mu.RUnlock()
 			return float64(len(e.core.deliveries))
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "midwatch_alerts_refused_total", Help: "Alerts that were not taken in, because too many of their name fire already.",
+		}, func() float64 {
+			e.mu.RLock()
+			defer e.mu.RUnlock()
+			return float64(e.core.refused)
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "midwatch_store_backlog_bytes", Help: "What is held in memory until the disk takes writes again.",
+		}, func() float64 {
+			e.mu.RLock()
+			defer e.mu.RUnlock()
+			return float64(e.unsaved.size)
 		}))
 	return m
 }

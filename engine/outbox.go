@@ -55,7 +55,7 @@ func (c *Core) allClear(l *live) {
 			continue
 		}
 		c.intend(Delivery{
-			Key:   fmt.Sprintf("%s/resolved/%s.%s/%d", l.incident.ID(), n.User, n.Via, l.incident.ResolvedAt.UnixNano()),
+			Key:   n.Page + "/resolved",
 			Event: deliverResolved, Incident: l.incident.Number, User: n.User, Via: n.Via,
 			Policy: l.incident.Policy, Reason: "the incident was resolved",
 			Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
@@ -186,7 +186,7 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	}
 	c.happened(e)
 	if d.Event == deliverPage && d.User != "" && final == Delivered {
-		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via}
+		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via, Page: d.Key}
 		c.touch(l)
 		if !l.incident.Open() {
 			c.allClear(l) // it was on the wire when the incident was resolved

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,10 +22,11 @@ const (
 	prefGroup     = "group/"        // <id>
 	prefLog       = "log/"          // <id>: what a receiver was last told of a group
 	prefIncident  = "incident/"     // <number>
-	prefLadder    = "ladder/"       // <number>
-	prefMember    = "member/"       // <number>/<seq>: fingerprints that joined
+	prefLadder    = "ladder/"       // <number>: only of an incident that is not over and done with
+	prefMember    = "member/"       // <number>/<seq>: fingerprints that joined; likewise
 	prefDelivery  = "delivery/"     // <key>: sent, outcome not known
 	prefEvent     = "event/"        // <seq>/<incident number>: history
+	prefTimeline  = "timeline/"     // <number>/<seq>: which events are an incident's; empty
 	prefAttempt   = "attempt/"      // <seq>: the delivery log
 	prefTurn      = "turn/"         // <policy>/<step>: round robin
 	prefOverride  = "override/"     // <schedule>/<seq>
@@ -40,6 +42,21 @@ func logKey(k router.LogKey) string {
 	sum := sha256.Sum256([]byte(k.String()))
 	return prefLog + hex.EncodeToString(sum[:16])
 }
+
+func memberKey(n int, seq uint64) string { return prefMember + num(n) + "/" + seqKey(seq) }
+
+func timelineKey(n int, seq uint64) string { return prefTimeline + num(n) + "/" + seqKey(seq) }
+
+// deliveryKey is where a delivery is stored. A receiver's name, and so its own key, may be longer than a store's.
+func deliveryKey(key string) string {
+	if len(key) <= maxDeliveryKey {
+		return prefDelivery + key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return prefDelivery + strings.ToValidUTF8(key[:maxDeliveryKey/2], "") + "#" + hex.EncodeToString(sum[:])
+}
+
+const maxDeliveryKey = 500
 
 func eventKey(seq uint64, incident int) string {
 	return prefEvent + seqKey(seq) + "/" + strconv.Itoa(incident)
@@ -84,19 +101,20 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 }
 
 func encode(kind string, v any) []byte {
-	value, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("a %s cannot be stored: %v", kind, err)) // only our own types come here
-	}
 	steps, known := upgrades[kind]
 	if !known {
 		panic("no stored kind is called " + kind)
 	}
-	out, err := json.Marshal(envelope{Kind: kind, Version: len(steps) + 1, Value: value})
-	if err != nil {
-		panic(err)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"kind":%q,"version":%d,"value":`, kind, len(steps)+1)
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // nobody shows this in a page
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("a %s cannot be stored: %v", kind, err)) // only our own types come here
 	}
-	return out
+	b.Truncate(b.Len() - 1) // the line's end
+	b.WriteByte('}')
+	return b.Bytes()
 }
 
 // decode reads a stored value of the kind into v, upgrading it from older versions on the way.

@@ -1,13 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
@@ -16,114 +18,92 @@ import (
 	"github.com/midwatch/midwatch/store"
 )
 
-// ladderRecord is a ladder's stored form.
+// ladderRecord is a ladder's stored form, with what else an incident has to remember until it is over and done with.
+// Only incidents that may still change have one.
 type ladderRecord struct {
 	Ladder escalation.Page   `json:"ladder"`
 	Told   map[string]Notice `json:"told,omitempty"`
+	Moved  time.Duration     `json:"moved,omitempty"` // by how much the clock was set since it was resolved
 }
 
-// restored is what was found in the store, before the Core takes it over.
-type restored struct {
-	router  router.State
-	history map[int][]uint64 // incident → its events
+// A restorer reads a store into a Core.
+type restorer struct {
+	c        *Core
+	ctx      context.Context
+	s        store.Store
+	state    router.State
+	problems []string
+	doubt    bool // some alerts could not be read: one that is missing may yet fire
 }
 
-// Restore reads everything back and gets ready for the first turn. Deadlines that passed meanwhile are due at once;
-// deliveries without an outcome are sent again under their keys; alerts that fired when we stopped get at least
-// resolve_timeout to be heard of again, so that nothing resolves because we were away (SPEC §5.8, §5.12).
+// Restore reads everything back and gets ready for the first turn, which commits what follows from it. Deadlines that
+// passed meanwhile are due at once; deliveries without an outcome are sent again under their keys; alerts that fired
+// when we stopped get at least resolve_timeout to be heard of again, so that nothing resolves because we were away
+// (SPEC §5.8, §5.12). It reads what may still change and nothing of the past, however long that is.
 // problems are records that could not be read, as sentences; they are left where they are.
-func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (history map[int][]uint64, problems []string, err error) {
+func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems []string, err error) {
 	c.clock.advance(at)
-	c.now = at.Wall
-	c.past = func(n int) (incident.Incident, error) { return ReadIncident(ctx, s, n) }
-	r := restored{history: map[int][]uint64{}}
-
-	if err := c.checkFormat(ctx, s); err != nil {
-		return nil, nil, err
-	}
-	for _, read := range []struct {
-		prefix string
-		take   func(key, rest string, value []byte) error
-	}{
-		{prefIncident, func(_, rest string, value []byte) error { return c.restoreIncident(rest, value) }},
-		{prefLadder, func(_, rest string, value []byte) error { return c.restoreLadder(rest, value) }},
-		{prefMember, func(_, rest string, value []byte) error { return c.restoreMembers(rest, value) }},
-		{prefDelivery, func(_, rest string, value []byte) error { return c.restoreDelivery(rest, value) }},
-		{prefTurn, func(_, rest string, value []byte) error {
-			var n int
-			err := decode("turn", value, &n)
-			c.turns[rest] = n
-			return err
-		}},
-		{prefOverride, func(_, rest string, value []byte) error {
-			var o oncall.Override
-			schedule, _, _ := strings.Cut(rest, "/")
-			if err := decode("override", value, &o); err != nil {
-				return err
-			}
-			c.overrides[schedule] = append(c.overrides[schedule], o)
-			return nil
-		}},
-		{prefGroup, func(_, _ string, value []byte) error {
-			var g router.Group
-			if err := decode("group", value, &g); err != nil {
-				return err
-			}
-			r.router.Groups = append(r.router.Groups, g)
-			return nil
-		}},
-		{prefLog, func(_, _ string, value []byte) error {
-			e, err := router.DecodeLogEntry(value)
-			if err != nil {
-				return err
-			}
-			r.router.Log = append(r.router.Log, e)
-			return nil
-		}},
-		{prefEvent, func(key, _ string, _ []byte) error {
-			seq, n, err := parseEventKey(key)
-			if err != nil {
-				return err
-			}
-			c.seq = max(c.seq, seq)
-			if n > 0 {
-				r.history[n] = append(r.history[n], seq)
-			}
-			return nil
-		}},
-		{prefAttempt, func(_, rest string, _ []byte) error {
-			n, err := strconv.ParseUint(rest, 16, 64)
-			c.records = max(c.records, n)
-			return err
-		}},
+	c.now = at.Wall.Round(0)
+	c.past = func(n int) (incident.Incident, error) { return readIncident(ctx, s, n) }
+	r := restorer{c: c, ctx: ctx, s: s}
+	for _, step := range []func() error{
+		r.checkFormat,
+		r.restoreCounters,
+		r.restoreRoster,
+		r.restoreGroups,
+		r.restoreDeliveries,
+		r.restoreIncidents,
+		r.restoreMembers,
+		r.restoreAlive,
+		r.restoreJournal,
 	} {
-		from, to := store.Prefix(read.prefix)
-		for item, err := range s.Scan(ctx, from, to) {
-			if err != nil {
-				return nil, nil, fmt.Errorf("reading the store: %w", err)
-			}
-			if err := read.take(item.Key, strings.TrimPrefix(item.Key, read.prefix), item.Value); err != nil {
-				problems = append(problems, fmt.Sprintf("%s: %s", item.Key, err))
-			}
+		if err := step(); err != nil {
+			return nil, err
 		}
 	}
-	if err := c.restoreAlive(ctx, s, &r); err != nil {
-		return nil, nil, err
-	}
-	more, err := c.restoreJournal(ctx, s)
-	if err != nil {
-		return nil, nil, err
-	}
-	problems = append(problems, more...)
-	c.settleRestored(&r)
-	return r.history, problems, nil
+	c.use(c.cfg)
+	r.settle()
+	return r.problems, nil
 }
 
-func (c *Core) checkFormat(ctx context.Context, s store.Store) error {
-	item, err := s.Get(ctx, keyFormat)
+// scan hands take every record below the prefix. What take cannot read is a problem; only the store's own errors end it.
+func (r *restorer) scan(prefix string, take func(rest string, value []byte) error) error {
+	from, to := store.Prefix(prefix)
+	for item, err := range r.s.Scan(r.ctx, from, to) {
+		if err != nil {
+			return fmt.Errorf("reading the store: %w", err)
+		}
+		if err := take(strings.TrimPrefix(item.Key, prefix), item.Value); err != nil {
+			r.problem(item.Key, err)
+		}
+	}
+	return nil
+}
+
+// get reads one record into v, and reports whether it could be. One that is absent leaves v as it is, and counts as read.
+func (r *restorer) get(key, kind string, v any) (read bool, err error) {
+	item, err := r.s.Get(r.ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("reading the store: %w", err)
+	}
+	if err := decode(kind, item.Value, v); err != nil {
+		r.problem(key, err)
+		return false, nil
+	}
+	return true, nil
+}
+
+func (r *restorer) problem(key string, err error) {
+	r.problems = append(r.problems, fmt.Sprintf("%s: %s", key, err))
+}
+
+func (r *restorer) checkFormat() error {
+	item, err := r.s.Get(r.ctx, keyFormat)
 	if errors.Is(err, store.ErrNotFound) {
-		c.unit()
-		c.put(keyFormat, encode("format", layout))
+		r.c.put(keyFormat, encode("format", layout))
 		return nil
 	}
 	if err != nil {
@@ -139,8 +119,45 @@ func (c *Core) checkFormat(ctx context.Context, s store.Store) error {
 	return nil
 }
 
-// ReadIncident reads the record of one incident, open or not.
-func ReadIncident(ctx context.Context, s store.Store, n int) (incident.Incident, error) {
+// restoreCounters finds the newest numbers without reading what they are of.
+func (r *restorer) restoreCounters() error {
+	last, err := newest(r.ctx, r.s, prefIncident, math.MaxInt32, func(n uint64) string { return prefIncident + num(int(n)) })
+	r.c.last = int(last)
+	if err == nil {
+		r.c.seq, err = newest(r.ctx, r.s, prefEvent, math.MaxInt64, func(n uint64) string { return prefEvent + seqKey(n) })
+	}
+	if err == nil {
+		r.c.records, err = newest(r.ctx, r.s, prefAttempt, math.MaxInt64, func(n uint64) string { return prefAttempt + seqKey(n) })
+	}
+	return err
+}
+
+// newest is the highest number of a key below the prefix, of those from 1 to most that key writes in order; 0: there is
+// none. A store can only walk forward, so it is asked a few dozen times whether anything comes after.
+func newest(ctx context.Context, s store.Store, prefix string, most uint64, key func(uint64) string) (uint64, error) {
+	_, to := store.Prefix(prefix)
+	low, high := uint64(0), most
+	for low < high {
+		middle := high - (high-low)/2
+		found := false
+		for _, err := range s.Scan(ctx, key(middle), to) {
+			if err != nil {
+				return 0, fmt.Errorf("reading the store: %w", err)
+			}
+			found = true
+			break
+		}
+		if found {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low, nil
+}
+
+// readIncident reads the record of one incident, open or not.
+func readIncident(ctx context.Context, s reader, n int) (incident.Incident, error) {
 	var i incident.Incident
 	item, err := s.Get(ctx, prefIncident+num(n))
 	if err != nil {
@@ -149,233 +166,281 @@ func ReadIncident(ctx context.Context, s store.Store, n int) (incident.Incident,
 	return i, decode("incident", item.Value, &i)
 }
 
-func (c *Core) restoreIncident(rest string, value []byte) error {
-	n, err := strconv.Atoi(rest)
-	if err != nil {
+// A reader is the part of a store that looks up one key.
+type reader interface {
+	Get(ctx context.Context, key string) (store.Item, error)
+}
+
+func (r *restorer) restoreRoster() error {
+	if err := r.scan(prefTurn, func(step string, value []byte) error {
+		var n int
+		err := decode("turn", value, &n)
+		r.c.turns[step] = n
+		return err
+	}); err != nil {
 		return err
 	}
-	c.last = max(c.last, n)
-	var i incident.Incident
-	if err := decode("incident", value, &i); err != nil {
+	return r.scan(prefOverride, func(rest string, value []byte) error {
+		schedule, number, _ := strings.Cut(rest, "/")
+		n, err := strconv.ParseUint(number, 16, 64)
+		if err != nil {
+			return err
+		}
+		made := r.c.overrides[schedule]
+		made.last = max(made.last, n)
+		var o oncall.Override
+		if err = decode("override", value, &o); err == nil {
+			made.list = append(made.list, o)
+		}
+		r.c.overrides[schedule] = made
+		return err
+	})
+}
+
+func (r *restorer) restoreGroups() error {
+	if err := r.scan(prefGroup, func(_ string, value []byte) error {
+		var g router.Group
+		if err := decode("group", value, &g); err != nil {
+			return err
+		}
+		r.state.Groups = append(r.state.Groups, g)
+		return nil
+	}); err != nil {
 		return err
 	}
-	// Most incidents of a store are over and done with; only what may still change comes to memory.
-	if i.Open() || i.Held || c.now.Before(i.ResolvedAt.Add(c.cfg.ReopenWindow)) {
+	return r.scan(prefLog, func(_ string, value []byte) error {
+		e, err := router.DecodeLogEntry(value)
+		if err != nil {
+			return err
+		}
+		r.state.Log = append(r.state.Log, e)
+		return nil
+	})
+}
+
+// restoreDeliveries takes up what had no outcome when we stopped: again, under the same key.
+func (r *restorer) restoreDeliveries() error {
+	return r.scan(prefDelivery, func(rest string, value []byte) error {
+		var d Delivery
+		if err := decode("delivery", value, &d); err != nil {
+			return err
+		}
+		if d.Withdrawn {
+			r.c.put(prefDelivery+rest, nil)
+			return nil
+		}
+		if d.Next.IsZero() {
+			d.Next = r.c.now
+		}
+		r.c.deliveries[d.Key] = &d
+		return nil
+	})
+}
+
+// restoreIncidents reads those that may still change: the ones that have a ladder.
+func (r *restorer) restoreIncidents() error {
+	sending := map[int]bool{}
+	for _, d := range r.c.deliveries {
+		sending[d.Incident] = true
+	}
+	var over []string
+	err := r.scan(prefLadder, func(rest string, value []byte) error {
+		n, err := strconv.Atoi(rest)
+		if err != nil {
+			return err
+		}
+		i, err := readIncident(r.ctx, r.s, n)
+		if errors.Is(err, store.ErrNotFound) {
+			over = append(over, prefLadder+rest)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		l := newLive()
 		l.incident = i
-		c.live[n] = l
-		if m := c.identities[i.Identity]; m < n {
-			c.identities[i.Identity] = n
+		var record ladderRecord
+		err = decode("ladder", value, &record)
+		l.ladder, l.moved = record.Ladder, record.Moved
+		for key, notice := range record.Told {
+			l.told[key] = notice
 		}
+		if !i.Open() && !i.Held && !sending[n] && !r.c.now.Before(r.c.closes(l)) {
+			over = append(over, prefLadder+rest)
+			return err
+		}
+		r.c.live[n] = l
+		if m := r.c.identities[i.Identity]; m < n {
+			r.c.identities[i.Identity] = n
+		}
+		return err
+	})
+	for _, key := range over {
+		r.c.unit()
+		r.c.put(key, nil)
 	}
-	return nil
+	return err
 }
 
-func (c *Core) restoreLadder(rest string, value []byte) error {
-	n, err := strconv.Atoi(rest)
-	if err != nil {
-		return err
-	}
-	l := c.live[n]
-	if l == nil {
-		c.unit()
-		c.put(prefLadder+rest, nil)
-		return nil
-	}
-	var r ladderRecord
-	if err := decode("ladder", value, &r); err != nil {
-		return err
-	}
-	l.ladder = r.Ladder
-	for key, notice := range r.Told {
-		l.told[key] = notice
-	}
-	return nil
-}
-
-func (c *Core) restoreMembers(rest string, value []byte) error {
-	inc, piece, _ := strings.Cut(rest, "/")
-	n, err := strconv.Atoi(inc)
-	if err != nil {
-		return err
-	}
-	seq, err := strconv.ParseUint(piece, 16, 64)
-	if err != nil {
-		return err
-	}
-	c.records = max(c.records, seq)
-	l := c.live[n]
-	if l == nil {
-		return nil
-	}
-	var members []uint64
-	if err := decode("member", value, &members); err != nil {
-		return err
-	}
-	for _, fp := range members {
-		if _, known := l.members[fp]; !known {
-			l.members[fp] = nil // its labels come with the alert
-			c.membership[fp] = append(c.membership[fp], n)
-		}
-	}
-	return nil
-}
-
-func (c *Core) restoreDelivery(rest string, value []byte) error {
-	var d Delivery
-	if err := decode("delivery", value, &d); err != nil {
-		return err
-	}
-	l := c.live[d.Incident]
-	if d.Withdrawn || (d.Incident > 0 && l == nil) {
-		c.unit()
-		c.put(prefDelivery+rest, nil)
-		return nil
-	}
-	if d.Next.IsZero() {
-		d.Next = c.now // interrupted: again, under the same key
-	}
-	c.deliveries[d.Key] = &d
-	if l != nil {
-		l.sends[d.Key] = true
-	}
-	if d.Parent != "" {
-		if c.families[d.Parent] == nil {
-			c.families[d.Parent] = &family{}
-		}
-		c.families[d.Parent].pending++
-	}
-	return nil
-}
-
-// restoreJournal reads the last whole snapshot and the journal after it.
-func (c *Core) restoreJournal(ctx context.Context, s store.Store) (problems []string, err error) {
-	j := &c.journal
-	var cur current
-	switch item, err := s.Get(ctx, keyGeneration); {
-	case err == nil:
-		if err := decode("current", item.Value, &cur); err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s; the alerts of the snapshot are lost until Prometheus repeats them", keyGeneration, err))
-		}
-	case !errors.Is(err, store.ErrNotFound):
-		return nil, fmt.Errorf("reading the store: %w", err)
-	}
-	j.gen, j.from, j.size, j.seq = cur.Generation, cur.From, cur.Bytes, cur.From
-	whole := prefSnapshot + seqKey(j.gen) + "/"
-	take := func(key string, value []byte) {
-		alerts, err := readAlerts(value)
+func (r *restorer) restoreMembers() error {
+	return r.scan(prefMember, func(rest string, value []byte) error {
+		number, piece, _ := strings.Cut(rest, "/")
+		n, err := strconv.Atoi(number)
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", key, err))
-			return
+			return err
 		}
-		for _, a := range alerts {
-			c.router.Alerts().Load(a)
-		}
-	}
-	from, to := store.Prefix(prefSnapshot)
-	for item, err := range s.Scan(ctx, from, to) {
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("reading the store: %w", err)
-		case !strings.HasPrefix(item.Key, whole):
-			j.stale = append(j.stale, item.Key) // of a fold that a crash cut short
-		default:
-			j.chunks++
-			take(item.Key, item.Value)
-		}
-	}
-	from, to = store.Prefix(prefJournal)
-	for item, err := range s.Scan(ctx, from, to) {
+		seq, err := strconv.ParseUint(piece, 16, 64)
 		if err != nil {
-			return nil, fmt.Errorf("reading the store: %w", err)
+			return err
 		}
-		seq, err := strconv.ParseUint(strings.TrimPrefix(item.Key, prefJournal), 16, 64)
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", item.Key, err))
-			continue
+		r.c.records = max(r.c.records, seq)
+		l := r.c.live[n]
+		if l == nil {
+			if r.isOver(n) {
+				r.c.unit()
+				r.c.put(prefMember+rest, nil)
+			}
+			return nil
 		}
-		if seq <= j.from {
-			j.stale = append(j.stale, item.Key)
-			continue
+		l.chunks = append(l.chunks, seq)
+		var members []uint64
+		if err := decode("member", value, &members); err != nil {
+			return err
 		}
-		j.seq = max(j.seq, seq)
-		j.bytes += len(item.Value)
-		take(item.Key, item.Value)
-	}
-	if len(j.stale) > 0 {
-		c.agenda.set("fold", c.now)
-	}
-	return problems, nil
+		for _, fp := range members {
+			if _, known := l.members[fp]; !known {
+				r.c.enlist(l, fp, nil) // its labels come with the alert
+			}
+		}
+		return nil
+	})
+}
+
+// isOver reports whether the incident is surely over and done with. One whose record cannot be read may not be.
+func (r *restorer) isOver(n int) bool {
+	i, err := readIncident(r.ctx, r.s, n)
+	return err == nil && !i.Open() || errors.Is(err, store.ErrNotFound)
 }
 
 // restoreAlive finds out when we were last known to run.
-func (c *Core) restoreAlive(ctx context.Context, s store.Store, r *restored) error {
-	item, err := s.Get(ctx, keyAlive)
-	if errors.Is(err, store.ErrNotFound) {
-		r.router.Stopped = c.now
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the store: %w", err)
-	}
-	return decode("alive", item.Value, &r.router.Stopped)
+func (r *restorer) restoreAlive() error {
+	r.state.Stopped = r.c.now
+	_, err := r.get(keyAlive, "alive", &r.state.Stopped)
+	return err
 }
 
-// settleRestored hands the router what is its own, and makes the agenda from what the values say of themselves.
-func (c *Core) settleRestored(r *restored) {
-	c.use(c.cfg)
-	byFingerprint := c.wanted()
-	for a := range c.router.Alerts().All() {
-		if _, want := byFingerprint[a.Fingerprint()]; want {
-			byFingerprint[a.Fingerprint()] = a
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
-		if d := c.deliveries[key]; d.Group != nil {
-			d.Group.revive(func(fp uint64) *router.Alert { return byFingerprint[fp] })
-			r.router.InFlight = append(r.router.InFlight, d.Group.notify)
-		}
-	}
+// settle hands the router what is its own, and makes the agenda from what the values say of themselves.
+func (r *restorer) settle() {
+	c := r.c
+	r.rejoin()
+	c.unit()
+	c.routed(c.router.Restore(r.state, c.now))
 	for _, n := range c.liveNumbers() {
-		l := c.live[n]
+		c.unit()
+		r.revive(c.live[n])
+	}
+	c.settle()
+	for _, d := range r.inOrder() {
+		c.agenda.set("delivery/"+d.Key, d.Due())
+	}
+}
+
+// rejoin finds the alerts that incidents and deliveries speak of, and the deliveries that incidents wait for.
+func (r *restorer) rejoin() {
+	c := r.c
+	wanted := map[uint64]*router.Alert{}
+	for fp := range c.membership {
+		wanted[fp] = nil
+	}
+	for _, d := range c.deliveries {
+		if d.Group != nil {
+			for _, fp := range d.Group.stored.fingerprints() {
+				wanted[fp] = nil
+			}
+		}
+	}
+	for a := range c.router.Alerts().All() {
+		if _, want := wanted[a.Fingerprint()]; want {
+			wanted[a.Fingerprint()] = a
+		}
+	}
+	for _, d := range r.inOrder() {
+		l := c.live[d.Incident]
+		switch {
+		case d.Group != nil:
+			d.Group.revive(func(fp uint64) *router.Alert { return wanted[fp] })
+			r.state.InFlight = append(r.state.InFlight, d.Group.notify)
+		case l == nil:
+			delete(c.deliveries, d.Key)
+			if r.isOver(d.Incident) {
+				c.unit()
+				c.put(deliveryKey(d.Key), nil)
+			}
+		default:
+			l.sends[d.Key] = true
+			if d.Parent != "" {
+				f := c.families[d.Parent]
+				if f == nil {
+					f = &family{}
+					c.families[d.Parent] = f
+				}
+				f.pending++
+				f.reached = f.reached || d.Reached
+			}
+		}
+	}
+	for _, l := range c.live {
 		for fp := range l.members {
-			if a := byFingerprint[fp]; a != nil {
+			if a := wanted[fp]; a != nil {
 				l.members[fp] = a.Labels
-				if !a.Ended {
+				// One that began to fire again without our noting it joins at the next flush.
+				if !a.Ended && l.incident.Firing {
 					l.firing[fp] = true
 				}
 			}
 		}
 	}
-	c.unit()
-	c.routed(c.router.Restore(r.router, c.now))
-	c.settle()
-	for _, n := range c.liveNumbers() {
-		l := c.live[n]
-		c.unit()
-		if len(l.firing) == 0 && l.incident.Firing {
-			c.become(l, incident.Cleared{}) // it had ended, and the crash came before we could say so
-		}
-		c.touch(l)
-		c.settle()
-	}
-	for key, d := range c.deliveries {
-		c.agenda.set("delivery/"+key, d.Due())
-	}
 }
 
-// wanted are the fingerprints of all alerts that incidents and deliveries speak of.
-func (c *Core) wanted() map[uint64]*router.Alert {
-	fps := map[uint64]*router.Alert{}
-	for fp := range c.membership {
-		fps[fp] = nil
+// revive sees to it that the incident waits for what there is.
+func (r *restorer) revive(l *live) {
+	c := r.c
+	if l.incident.Open() && l.ladder.State() == "" {
+		// Its ladder could not be read. Somebody must hear of it all the same, if need be again.
+		c.relay(l)
 	}
-	for _, d := range c.deliveries {
-		if d.Group != nil {
-			for _, fp := range d.Group.stored.Alerts {
-				fps[fp] = nil
+	if len(l.firing) == 0 && l.incident.Firing && !r.doubt {
+		c.become(l, incident.Cleared{}) // it had ended, and the crash came before we could say so
+	}
+	for _, key := range awaited(l.ladder) {
+		if c.deliveries[key] == nil && c.families[key] == nil {
+			c.climb(l, escalation.Outcome{Key: key, Reason: "its record could not be read"})
+		}
+	}
+	c.agenda.set(ladderName(l.incident.Number), l.ladder.Due())
+	c.remember(l)
+}
+
+// awaited are the keys of what the ladder sent and knows no outcome of.
+func awaited(p escalation.Page) (keys []string) {
+	for _, run := range p.Runs {
+		for _, m := range run.Messages {
+			if m.Done == escalation.InFlight {
+				keys = append(keys, m.Key)
 			}
 		}
 	}
-	return fps
+	return keys
+}
+
+// inOrder are the deliveries, the oldest first.
+func (r *restorer) inOrder() []*Delivery {
+	all := make([]*Delivery, 0, len(r.c.deliveries))
+	for _, d := range r.c.deliveries {
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b *Delivery) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Key, b.Key))
+	})
+	return all
 }

@@ -195,6 +195,10 @@ func (c *Core) become(l *live, in incident.Input) {
 		case incident.StartLadder:
 			c.startLadder(l)
 		case incident.RestartLadder:
+			if l.ladder.State() == "" {
+				c.relay(l)
+				continue
+			}
 			c.climb(l, escalation.Reopened{Severity: l.incident.Severity})
 		case incident.Rose:
 			c.climb(l, escalation.SeverityRaised{Severity: e.Severity})
@@ -213,10 +217,16 @@ func (c *Core) startLadder(l *live) {
 		policy = escalation.Policy{Name: l.incident.Policy} // a policy without steps goes to the catch-all
 	}
 	var effects []escalation.Effect
-	l.ladder, effects = escalation.Open(escalation.Begin{
+	l.ladder, effects = l.ladder.Step(escalation.Begin{
 		Incident: l.incident.ID(), Severity: l.incident.Severity, Policy: policy, Paging: c.cfg.Paging,
 	}, c.now, roster{c})
 	c.climbed(l, effects)
+}
+
+// relay starts a ladder anew whose record could not be read. Its keys begin past all that may have gone out.
+func (c *Core) relay(l *live) {
+	l.ladder = escalation.Page{Sent: int(c.seq + c.records)} //nolint:gosec // far below
+	c.startLadder(l)
 }
 
 // climb steps the ladder and does what it asks for.

@@ -119,6 +119,21 @@ func (l *backlog) add(b store.Batch) {
 
 func (l *backlog) empty() bool { return len(l.order) == 0 }
 
+// get is the value held for a key; nil: none is, or it is to be deleted.
+func (l *backlog) get(key string) []byte { return l.puts[key] }
+
+// between are the keys of [from, to) in order; to == "" means to the last. A nil value is one to be deleted.
+func (l *backlog) between(from, to string) []store.Item {
+	var items []store.Item
+	for key, value := range l.puts {
+		if key >= from && (to == "" || key < to) {
+			items = append(items, store.Item{Key: key, Value: value})
+		}
+	}
+	slices.SortFunc(items, func(a, b store.Item) int { return cmp.Compare(a.Key, b.Key) })
+	return items
+}
+
 // batches are the backlog in an order in which it may be cut short: first alerts, groups and history, then one incident
 // after the other with all that is its own.
 func (l *backlog) batches() []store.Batch {

@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/midwatch/midwatch/incident"
@@ -42,17 +43,51 @@ func (f Filter) match(i incident.Incident) bool {
 		(f.Policy == "" || f.Policy == i.Policy)
 }
 
+// lookAtMost is how many closed incidents, or lines of the delivery log, one page of a list looks at. A page that a
+// filter left short of its length has a next one all the same.
+const lookAtMost = 20_000
+
 // Incidents lists incidents, the newest first, from the one numbered below before (0: from the newest), at most so
 // many. next is where the next page begins; 0: this was the last.
 func (e *Engine) Incidents(ctx context.Context, f Filter, before, most int) (list []View, next int, err error) {
 	e.mu.RLock()
 	newest := e.core.last
+	open := e.core.openBelow(before)
 	e.mu.RUnlock()
 	if before <= 0 || before > newest {
 		before = newest + 1
 	}
-	for n := before - 1; n >= 1; n-- {
-		if len(list) == most {
+	if len(f.Status) > 0 && !slices.Contains(f.Status, incident.Resolved) {
+		return e.list(ctx, f, open, most) // they are all in memory
+	}
+	all := func(yield func(int) bool) {
+		for n := before - 1; n >= 1; n-- {
+			if !yield(n) {
+				return
+			}
+		}
+	}
+	return e.list(ctx, f, all, most)
+}
+
+// openBelow are the numbers of the open incidents below before (0: of all), the newest first.
+func (c *Core) openBelow(before int) iter.Seq[int] {
+	var open []int
+	for n, l := range c.live {
+		if l.incident.Open() && (before <= 0 || n < before) {
+			open = append(open, n)
+		}
+	}
+	slices.Sort(open)
+	slices.Reverse(open)
+	return slices.Values(open)
+}
+
+// list takes those of the numbers that match, at most so many.
+func (e *Engine) list(ctx context.Context, f Filter, numbers iter.Seq[int], most int) (list []View, next int, err error) {
+	looked := 0
+	for n := range numbers {
+		if looked++; len(list) >= most || looked > lookAtMost {
 			return list, n + 1, nil
 		}
 		v, err := e.Incident(ctx, n)
@@ -76,9 +111,23 @@ func (e *Engine) Incident(ctx context.Context, n int) (View, error) {
 		defer e.mu.RUnlock()
 		return e.core.view(l), nil
 	}
+	held := e.unsaved.get(prefIncident + num(n))
 	e.mu.RUnlock()
-	i, err := ReadIncident(ctx, e.store, n)
-	return View{Incident: i}, err
+	if held == nil {
+		i, err := readIncident(ctx, e.store, n)
+		return View{Incident: i}, err
+	}
+	var i incident.Incident
+	return View{Incident: i}, decode("incident", held, &i)
+}
+
+// past reads an incident that is not in memory any more, while a turn is under way.
+func (e *Engine) past(n int) (incident.Incident, error) {
+	if held := e.unsaved.get(prefIncident + num(n)); held != nil {
+		var i incident.Incident
+		return i, decode("incident", held, &i)
+	}
+	return readIncident(context.Background(), e.store, n)
 }
 
 func (c *Core) view(l *live) View {
@@ -97,23 +146,91 @@ func (c *Core) view(l *live) View {
 	return v
 }
 
-// Timeline is what happened to one incident, in order.
-func (e *Engine) Timeline(ctx context.Context, n int) ([]incident.Event, error) {
+// scan walks the keys of [from, to) with what is held back in memory laid over the store.
+func (e *Engine) scan(ctx context.Context, from, to string) iter.Seq2[store.Item, error] {
 	e.mu.RLock()
-	seqs := slices.Clone(e.history[n])
+	held := e.unsaved.between(from, to)
 	e.mu.RUnlock()
-	return e.events(ctx, n, seqs)
+	return func(yield func(store.Item, error) bool) {
+		rest := held
+		give := func(until string, all bool) bool {
+			for len(rest) > 0 && (all || rest[0].Key < until) {
+				if rest[0].Value != nil && !yield(rest[0], nil) {
+					return false
+				}
+				rest = rest[1:]
+			}
+			return true
+		}
+		for item, err := range e.store.Scan(ctx, from, to) {
+			if err != nil {
+				yield(item, err)
+				return
+			}
+			if !give(item.Key, false) {
+				return
+			}
+			if len(rest) > 0 && rest[0].Key == item.Key {
+				continue // give has the newer one next
+			}
+			if !yield(item, nil) {
+				return
+			}
+		}
+		give("", true)
+	}
 }
 
-func (e *Engine) events(ctx context.Context, n int, seqs []uint64) ([]incident.Event, error) {
-	events := make([]incident.Event, 0, len(seqs))
-	for _, seq := range seqs {
-		item, err := e.store.Get(ctx, eventKey(seq, n))
-		if errors.Is(err, store.ErrNotFound) && e.Trouble() != "" {
-			continue // held in memory until the disk takes writes again
+// Timeline is what happened to one incident, in order.
+func (e *Engine) Timeline(ctx context.Context, n int) ([]incident.Event, error) {
+	from, to := store.Prefix(prefTimeline + num(n) + "/")
+	events := []incident.Event{}
+	for item, err := range e.scan(ctx, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		seq, err := strconv.ParseUint(item.Key[len(from):], 16, 64)
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", item.Key, err)
+		}
+		value, err := e.get(ctx, eventKey(seq, n))
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it was pruned just now
 		}
 		if err != nil {
-			return nil, fmt.Errorf("event %d of INC-%d: %w", seq, n, err)
+			return nil, fmt.Errorf("event %d of %s: %w", seq, incident.ID(n), err)
+		}
+		var ev incident.Event
+		if err := decode("event", value, &ev); err != nil {
+			return nil, err
+		}
+		events = append(events, ev)
+	}
+	return events, nil
+}
+
+// get reads a key, as scan does.
+func (e *Engine) get(ctx context.Context, key string) ([]byte, error) {
+	e.mu.RLock()
+	held := e.unsaved.get(key)
+	e.mu.RUnlock()
+	if held != nil {
+		return held, nil
+	}
+	item, err := e.store.Get(ctx, key)
+	return item.Value, err
+}
+
+// Audit is what happened after event seq, to whatever it was, at most so many events, in order.
+func (e *Engine) Audit(ctx context.Context, after uint64, most int) ([]incident.Event, error) {
+	_, to := store.Prefix(prefEvent)
+	var events []incident.Event
+	for item, err := range e.scan(ctx, prefEvent+seqKey(after+1), to) {
+		if err != nil {
+			return nil, err
+		}
+		if len(events) >= most {
+			break
 		}
 		var ev incident.Event
 		if err := decode("event", item.Value, &ev); err != nil {
@@ -124,26 +241,8 @@ func (e *Engine) events(ctx context.Context, n int, seqs []uint64) ([]incident.E
 	return events, nil
 }
 
-// Audit is what happened after event seq, to whatever it was, at most so many events, in order.
-func (e *Engine) Audit(ctx context.Context, after uint64, most int) ([]incident.Event, error) {
-	_, to := store.Prefix(prefEvent)
-	var events []incident.Event
-	for item, err := range e.store.Scan(ctx, prefEvent+seqKey(after+1), to) {
-		if err != nil {
-			return nil, err
-		}
-		var ev incident.Event
-		if err := decode("event", item.Value, &ev); err != nil {
-			return nil, err
-		}
-		if events = append(events, ev); len(events) == most {
-			break
-		}
-	}
-	return events, nil
-}
-
-// Deliveries is the delivery log, the newest attempts first, at most so many, of one incident or (empty) of all.
+// Deliveries is the delivery log, the newest attempts first, at most so many, of one incident or (empty) of all. next
+// is where the next page begins; 0: this was the last.
 func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint64, most int) (list []Attempt, next uint64, err error) {
 	e.mu.RLock()
 	newest := e.core.records
@@ -152,11 +251,12 @@ func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint6
 		before = newest + 1
 	}
 	const stride = 256
+	looked := 0
 	for to := before; to > 1; {
 		from := max(to, stride+1) - stride
 		var chunk []Attempt
 		var keys []uint64
-		for item, err := range e.store.Scan(ctx, prefAttempt+seqKey(from), prefAttempt+seqKey(to)) {
+		for item, err := range e.scan(ctx, prefAttempt+seqKey(from), prefAttempt+seqKey(to)) {
 			if err != nil {
 				return nil, 0, err
 			}
@@ -164,18 +264,14 @@ func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint6
 			if err := decode("attempt", item.Value, &a); err != nil {
 				return nil, 0, err
 			}
-			var seq uint64
-			if _, err := fmt.Sscanf(strings.TrimPrefix(item.Key, prefAttempt), "%x", &seq); err != nil {
-				return nil, 0, err
-			}
-			chunk, keys = append(chunk, a), append(keys, seq)
+			chunk, keys = append(chunk, a), append(keys, lineOf(item.Key))
 		}
 		for i := len(chunk) - 1; i >= 0; i-- {
-			if incidentID != "" && chunk[i].Incident != incidentID {
-				continue
+			if looked++; len(list) >= most || looked > lookAtMost {
+				return list, keys[i] + 1, nil
 			}
-			if list = append(list, chunk[i]); len(list) == most {
-				return list, keys[i], nil
+			if incidentID == "" || chunk[i].Incident == incidentID {
+				list = append(list, chunk[i])
 			}
 		}
 		to = from
@@ -228,16 +324,4 @@ func (e *Engine) View(read func(*router.Router)) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	read(e.core.router)
-}
-
-// record keeps track of which events belong to which incident.
-func (e *Engine) record(events []incident.Event) {
-	for _, ev := range events {
-		if ev.Incident == "" {
-			continue
-		}
-		if n, err := incident.ParseID(ev.Incident); err == nil {
-			e.history[n] = append(e.history[n], ev.Seq)
-		}
-	}
 }

@@ -85,6 +85,7 @@ type alert struct {
 	StartsAt    time.Time         `json:"startsAt,omitzero"`
 	EndsAt      time.Time         `json:"endsAt,omitzero"`
 	Fingerprint string            `json:"fingerprint,omitempty"`
+	Status      any               `json:"status,omitempty"` // a word in a webhook, more in the API
 }
 
 func body(alerts ...alert) string {

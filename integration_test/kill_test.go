@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -23,10 +24,10 @@ func TestKillNine(t *testing.T) {
 	}
 	from := seed(t)
 	s := &siege{
-		hook: chatter(t), chance: rand.New(rand.NewPCG(from, 0)),
+		hook: chatter(t), team: chatter(t), chance: rand.New(rand.NewPCG(from, 0)),
 		promises: map[string]*promise{}, known: map[string]*record{},
 	}
-	s.midwatch = prepare(t, t.TempDir(), fill(siegeConfig, "HOOK", s.hook.URL))
+	s.midwatch = prepare(t, t.TempDir(), fill(siegeConfig, "HOOK", s.hook.URL, "TEAM", s.team.URL))
 	moments := map[string]int{}
 	for round := range rounds {
 		s.life = round
@@ -42,6 +43,7 @@ func TestKillNine(t *testing.T) {
 		s.kill()
 		s.hook.be(answering(http.StatusOK, "ok"))
 		s.hook.quiet(t)
+		s.team.quiet(t)
 		if t.Failed() {
 			t.Fatalf("in round %d of MIDWATCH_SEED=%d", round, from)
 		}
@@ -53,6 +55,7 @@ func TestKillNine(t *testing.T) {
 	resent := s.checkPages(untaken)
 	t.Logf("%d kills %v: %d alerts promised, %d incidents of which %d nobody took, %d messages, and %d were sent again under their key",
 		rounds, moments, len(s.promises), len(s.known), len(untaken), len(s.hook.got())-resent, resent)
+	t.Logf("%d notifications of the team, of which it heard %d again", len(s.team.got()), s.checkTeam())
 	s.stop()
 }
 
@@ -293,4 +296,45 @@ func (s *siege) checkPage(what string, r *record, h hit, page bool) {
 	if page && r.acked != "" && h.Life > r.ackLife {
 		s.t.Errorf("%s was sent in life %d; it was acknowledged in life %d", what, h.Life, r.ackLife)
 	}
+}
+
+// checkTeam looks that the groups' receiver heard of everything that fires, and of nothing twice in one life: no alert
+// comes back in this siege, and repeat_interval is longer than it. What it heard again in a later life was on the wire
+// at a kill; it returns how often that was.
+func (s *siege) checkTeam() (again int) {
+	s.t.Helper()
+	lives := map[string][]int{} // what it was told → in which lives
+	told := map[string]bool{}
+	for _, h := range s.team.got() {
+		p := h.page(s.t)
+		var alerts []string
+		for _, a := range p.Alerts {
+			alerts = append(alerts, fmt.Sprint(a.Labels["instance"], " ", a.Status))
+		}
+		slices.Sort(alerts)
+		name := p.Alerts[0].Labels["alertname"]
+		told[name] = true
+		what := name + ": " + strings.Join(alerts, ", ")
+		if slices.Contains(lives[what], h.Life) {
+			s.t.Errorf("the team was told twice in life %d: %s", h.Life, what)
+		} else if len(lives[what]) > 0 {
+			again++
+		}
+		lives[what] = append(lives[what], h.Life)
+	}
+	delivered := 0
+	for _, d := range s.deliveries() {
+		if d.Receiver != "" && d.Outcome == "delivered" {
+			delivered++
+		}
+	}
+	if delivered > len(lives) {
+		s.t.Errorf("the delivery log has %d notifications of the team; there was something to say %d times", delivered, len(lives))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.promises)) {
+		if p := s.promises[name]; !p.ending && p.instances > 0 && !told[name] {
+			s.t.Errorf("%s was answered 200, and the team was not told", name)
+		}
+	}
+	return again
 }

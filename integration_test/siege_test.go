@@ -22,6 +22,7 @@ route:
   repeat_interval: 4h
 receivers:
   - name: oncall
+    webhook_configs: [{url: "TEAM"}]
     incident_configs: [{escalation_policy: two, title: '{{ .GroupLabels.alertname }}'}]
 users:
   - name: ana
@@ -52,7 +53,8 @@ const (
 type siege struct {
 	*midwatch
 	chance *rand.Rand // of the main line; the load has its own
-	hook   *endpoint
+	hook   *endpoint  // of all people
+	team   *endpoint  // of the groups' receiver
 	life   int
 
 	mu       sync.Mutex

@@ -253,3 +253,14 @@ func FuzzParseHandoff(f *testing.F) {
 		}
 	})
 }
+
+func TestParseCount(t *testing.T) {
+	for _, c := range []Count{CalendarDays, ActiveDays} {
+		if got, err := ParseCount(string(c)); got != c || err != nil {
+			t.Errorf("%s is %s, %v", c, got, err)
+		}
+	}
+	if _, err := ParseCount("days"); err == nil || err.Error() != "count is calendar or active_days" {
+		t.Errorf("days: %v", err)
+	}
+}

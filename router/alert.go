@@ -151,18 +151,24 @@ func (l Labels) copied(text func(string) string) Labels {
 	return c
 }
 
-// interner gives equal strings one memory. It is for the engine alone.
+// interner gives equal strings one memory. It is for the engine alone. What it remembers is bounded, for annotations
+// may hold a new number each minute: when it is full it begins anew.
 type interner map[string]string
 
-// longest is the longest text worth remembering: beyond it, hardly anything repeats.
-const longest = 128
+const (
+	longestText = 128     // beyond it, hardly anything repeats
+	mostTexts   = 1 << 16 // at most 8 MiB of text
+)
 
 func (in interner) text(s string) string {
-	if len(s) > longest {
+	if len(s) > longestText {
 		return strings.Clone(s)
 	}
 	if known, ok := in[s]; ok {
 		return known
+	}
+	if len(in) >= mostTexts {
+		clear(in)
 	}
 	s = strings.Clone(s)
 	in[s] = s

@@ -88,14 +88,14 @@ func (t *Table) GC(now time.Time) int {
 		if e.alert.Ended && !e.forgotten && e.alert.ResolvedAt(now) {
 			n++
 			e.forgotten = true
-			s.count--
+			t.size.Add(-1)
 			if len(e.groups) == 0 {
 				s.remove(e)
 			}
 		}
 		s.mu.Unlock()
 	}
-	clear(t.texts) // texts of alerts that are gone must not stay; those of the others are interned anew as they come
+	clear(t.texts) // so that those of alerts that are gone do not stay
 	return n
 }
 

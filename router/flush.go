@@ -166,7 +166,9 @@ func (r *Router) Sent(ref Ref, ok bool, at time.Time, state map[string]string) [
 		return nil
 	}
 	delete(r.flights, ref)
-	delete(r.busy, f.seat())
+	if r.busy[f.seat()] == f {
+		delete(r.busy, f.seat())
+	}
 	if ok {
 		entry := f.Entry
 		if state != nil {
@@ -207,6 +209,18 @@ func (r *Router) record(e LogEntry, at time.Time, repeat time.Duration) {
 	e.ExpiresAt = expiry(at, r.opts.Retention, repeat)
 	r.log.put(e)
 	r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
+}
+
+// MergeLog takes in what peers have logged. Where a peer has told an integration, we need not.
+func (r *Router) MergeLog(entries []LogEntry, now time.Time) []Effect {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range entries {
+		if r.log.Merge(e, now) {
+			r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
+		}
+	}
+	return r.effects()
 }
 
 // finish ends the round once every outcome is known. If all integrations have heard, or had no need to, the group lets

@@ -185,22 +185,26 @@ func TestCompleteFillsInWhatTheSenderLeftOut(t *testing.T) {
 		{
 			"nothing: it starts now, until the timeout",
 			Alert{},
-			Alert{StartsAt: now, EndsAt: now.Add(5 * time.Minute), Timeout: true, UpdatedAt: now}, false,
+			Alert{StartsAt: now, EndsAt: now.Add(5 * time.Minute), Timeout: true, UpdatedAt: now},
+			false,
 		},
 		{
 			"only an end: it starts at its end, even in the future",
 			Alert{EndsAt: hour},
-			Alert{StartsAt: hour, EndsAt: hour, UpdatedAt: now}, false,
+			Alert{StartsAt: hour, EndsAt: hour, UpdatedAt: now},
+			false,
 		},
 		{
 			"only a start",
 			Alert{StartsAt: hour},
-			Alert{StartsAt: hour, EndsAt: now.Add(5 * time.Minute), Timeout: true, UpdatedAt: now}, false,
+			Alert{StartsAt: hour, EndsAt: now.Add(5 * time.Minute), Timeout: true, UpdatedAt: now},
+			false,
 		},
 		{
 			"both: they stay, also when it ended just now",
 			Alert{StartsAt: now.Add(-time.Hour), EndsAt: now},
-			Alert{StartsAt: now.Add(-time.Hour), EndsAt: now, UpdatedAt: now}, true,
+			Alert{StartsAt: now.Add(-time.Hour), EndsAt: now, UpdatedAt: now},
+			true,
 		},
 	} {
 		got := c.given

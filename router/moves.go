@@ -59,6 +59,7 @@ func (t *Table) Load(a *Alert) {
 		e = &entry{key: key}
 		e.alert = a.copied(t.texts.text)
 		s.add(e)
+		t.size.Add(1)
 	} else {
 		e.alert.update(a, t.texts.text)
 	}
@@ -105,7 +106,7 @@ func (t *Table) forgetBefore(at time.Time) {
 	t.each(func(e *entry) {
 		if a := &e.alert; a.Ended && !a.EndsAt.After(at) && a.UpdatedAt.Before(at) && !e.forgotten {
 			e.forgotten = true
-			t.shard(e.key).count--
+			t.size.Add(-1)
 		}
 	})
 }

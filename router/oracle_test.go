@@ -40,7 +40,7 @@ func TestOracle(t *testing.T) {
 		}
 		s := newScenario(seed)
 		t.Log(s)
-		if diff := compareWorlds(t, s); diff != "" {
+		if diff := compareWorlds(t, s, &tally{}); diff != "" {
 			t.Fatal(diff)
 		}
 		return
@@ -52,22 +52,51 @@ func TestOracle(t *testing.T) {
 	case testing.Short():
 		scenarios = 200
 	}
-	told := 0
-	for seed := range uint64(scenarios) {
-		s := newScenario(seed)
-		if diff := compareWorlds(t, s); diff != "" {
-			s, diff = shrink(s, diff, func(s *scenario) string { return compareWorlds(t, s) })
-			t.Fatalf("MIDWATCH_SEED=%d go test -run TestOracle ./router\n%s\n%s", seed, s, diff)
+	var seen tally
+	t.Run("worlds", func(t *testing.T) {
+		for part := range workers {
+			t.Run(strconv.Itoa(part), func(t *testing.T) {
+				t.Parallel()
+				for seed := part; seed < scenarios; seed += workers {
+					s := newScenario(uint64(seed))
+					if diff := compareWorlds(t, s, &seen); diff != "" {
+						s, diff = shrink(s, diff, func(s *scenario) string { return compareWorlds(t, s, &seen) })
+						t.Fatalf("MIDWATCH_SEED=%d go test -run TestOracle ./router\n%s\n%s", seed, s, diff)
+					}
+				}
+			})
 		}
-		told += len(s.events)
+	})
+	t.Logf("%d worlds; notifications by reason: %v", scenarios, seen.counts)
+	for _, reason := range []Reason{First, NewAlerts, NewResolved, AllResolved, RepeatInterval} {
+		if seen.counts[string(reason)] == 0 {
+			t.Errorf("%q occurred in none of these worlds: they prove nothing about it", reason)
+		}
 	}
-	t.Logf("%d worlds with %d reports", scenarios, told)
+}
+
+// workers is how many worlds there are at a time.
+const workers = 4
+
+// A tally counts Alertmanager's notifications by their reason.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (c *tally) add(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[reason]++
 }
 
 // compareWorlds returns where the two differ, or "".
-func compareWorlds(t *testing.T, s *scenario) string {
+func compareWorlds(t *testing.T, s *scenario, seen *tally) string {
 	var theirs []string
-	synctest.Test(t, func(t *testing.T) { theirs = runUpstream(t, s) })
+	synctest.Test(t, func(t *testing.T) { theirs = runUpstream(t, s, seen) })
 	return difference(theirs, runRouter(s))
 }
 
@@ -123,13 +152,13 @@ func shrink(s *scenario, diff string, compare func(*scenario) string) (*scenario
 func (e event) checked() bool { return e.at/time.Millisecond%9 == 0 }
 
 // runUpstream is the world as Alertmanager has it. It must be called in a bubble.
-func runUpstream(t *testing.T, s *scenario) []string {
+func runUpstream(t *testing.T, s *scenario, seen *tally) []string {
 	var (
 		reg      = prometheus.NewRegistry()
 		logger   = slog.New(slog.DiscardHandler)
 		recorder eventrecorder.Recorder
 		stopped  = make(chan struct{})
-		told     = &recording{s: s}
+		told     = &recording{s: s, seen: seen}
 		metrics  = notify.NewMetrics(reg, featurecontrol.NoopFlags{})
 	)
 	if !time.Now().Equal(began) {
@@ -216,6 +245,7 @@ func upstreamLabels(l Labels) model.LabelSet {
 // recording writes down what Alertmanager's integrations were given.
 type recording struct {
 	s     *scenario
+	seen  *tally
 	mu    sync.Mutex
 	lines []string
 }
@@ -243,6 +273,7 @@ func (n notifier) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, err
 	for _, a := range alerts {
 		texts = append(texts, alertLine(a.Labels.String(), a.Annotations.String(), a.StartsAt, a.EndsAt, a.UpdatedAt, a.Timeout))
 	}
+	n.seen.add(reason.String())
 	n.write(notifyLine(at, n.receiver, n.Integration, key, reason.String(), ok, texts))
 	if !ok {
 		return false, errors.New("unreachable")

@@ -57,8 +57,8 @@ func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 			s.add(e)
 		} else {
 			e.alert, e.forgotten = next.copied(t.texts.text), false
-			s.count++
 		}
+		t.size.Add(1)
 		e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
 		t.changed(s, e, fired, FirstSeen)
 		return e, FirstSeen

@@ -49,7 +49,7 @@ type State struct {
 	InFlight []Notify // for which there was no Sent yet; they are to be sent again, under the same Ref
 
 	// Stopped is the last instant at which we were surely running. Groups whose time came since then speak at once;
-	// the others keep their time.
+	// the others keep their time. Zero, where it is not known: all speak at once.
 	Stopped time.Time
 }
 
@@ -220,8 +220,10 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 
 // hasten lets a group that has not spoken yet speak by t.
 func (r *Router) hasten(g *group, t, now time.Time) {
-	if t.Before(now) {
-		t = now
+	for _, least := range [...]time.Time{now, r.opts.HoldUntil} {
+		if t.Before(least) {
+			t = least
+		}
 	}
 	if t.Before(g.Next) {
 		g.Anchor, g.Next = t, t

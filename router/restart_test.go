@@ -386,6 +386,33 @@ func TestAReloadMovesAlerts(t *testing.T) {
 	expect(t, d.trace(), "log webhook/0 1 0 deleted=false")
 }
 
+// A group that a reload moves to another place is the same to whoever is still speaking for it.
+func TestAReloadForgetsNoNotificationOnItsWay(t *testing.T) {
+	const route = `{receiver: db, routes: [%s{matchers: ['alertname="A"'], group_wait: 30s, group_interval: 5m}]}`
+	d := world(t, fmt.Sprintf(route, ""), map[string]string{"db": "webhook slack"})
+	var hanging []Notify
+	d.deliver = func(n Notify) { hanging = append(hanging, n) }
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.clock("00:01")
+	d.trace()
+
+	o := d.s.options()
+	o.Root = dispatch.NewRoute(loadRoute(t, fmt.Sprintf(route, `{matchers: ['alertname="Z"']}, `), "db"), nil)
+	d.do(d.SetRoutes(o, d.time()))
+	audit(t, d.Router)
+	d.hear("00:02", "A", "00:00", "00:02")
+	d.clock("00:06")
+	expect(t, d.trace(), "group db deleted=true", "group db deleted=false",
+		"stored A resolved", "left db A resolved",
+		"flushed db 00:05:30 [] [A]") // both are busy
+	o.Receivers = map[string][]Integration{"db": {{"slack", 0, true}}}
+	d.do(d.SetRoutes(o, d.time())) // the webhook is gone, and its turn with it
+	d.do(d.Sent(hanging[1].Ref, true, d.time(), nil))
+	expect(t, d.trace(), "log slack/0 1 0 deleted=false", "notify slack/0 00:05:30 [A]: all alerts resolved")
+	d.do(d.Sent(hanging[2].Ref, true, d.time(), nil))
+	expect(t, d.trace(), "log slack/0 0 1 deleted=false", "group db deleted=true")
+}
+
 func TestSettingTheClockMovesNoDeadline(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		d := world(t, plainRoute, map[string]string{"db": "webhook slack"})

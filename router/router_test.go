@@ -411,6 +411,32 @@ func TestAnIntegrationsOwnMemoryComesBackToIt(t *testing.T) {
 	}
 }
 
+func TestWhatAPeerHasToldNeedNotBeToldAgain(t *testing.T) {
+	d := world(t, plainRoute, map[string]string{"db": "webhook"})
+	d.hear("00:00", "A", "00:00", "02:00")
+	peers := LogEntry{
+		LogKey:    LogKey{"{}:{}", "db", "webhook", 0},
+		Timestamp: at("00:00:20"), ExpiresAt: at("08:00:20"),
+		Firing: []uint64{Labels{{"alertname", "A"}}.Hash()},
+	}
+	d.trace()
+	d.do(d.MergeLog([]LogEntry{peers}, at("00:00:21")))
+	d.do(d.MergeLog([]LogEntry{peers}, at("00:00:22")))
+	d.clock("00:01")
+	expect(t, d.trace(), "log webhook/0 1 0 deleted=false", "flushed db 00:00:30 [A] []")
+
+	// It may tell while our own notification is on its way; then what is newer stays.
+	var sent Notify
+	d.deliver = func(n Notify) { sent = n }
+	d.hear("00:02", "B", "00:02", "02:00")
+	d.clock("00:06")
+	peers.Timestamp, peers.Firing = at("00:05:50"), append(peers.Firing, Labels{{"alertname", "B"}}.Hash())
+	d.do(d.MergeLog([]LogEntry{peers}, at("00:05:51")))
+	d.trace()
+	d.do(d.Sent(sent.Ref, true, at("00:05:45"), nil))
+	expect(t, d.trace())
+}
+
 func TestPastTheLimitAlertsAreRefused(t *testing.T) {
 	o := Options{Root: dispatch.NewRoute(loadRoute(t, plainRoute, "db"), nil), AlertnameLimit: 1}
 	d := &driver{s: &scenario{}, Router: New(o), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}}}
@@ -454,14 +480,13 @@ func TestTouchTakesNoMemory(t *testing.T) {
 }
 
 func TestARefIsNeverUsedTwice(t *testing.T) {
-	seen := map[Ref]bool{}
 	for seed := range uint64(30) {
 		d := newDriver(newScenario(seed))
 		for _, e := range d.s.events {
 			d.until(e.at)
 			d.report(e)
 		}
-		seen = map[Ref]bool{}
+		seen := map[Ref]bool{}
 		for _, n := range d.notifications() {
 			if seen[n.Ref] {
 				t.Fatalf("seed %d: %s twice", seed, n.Ref)

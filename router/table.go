@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const shardCount = 256
 type Table struct {
 	shards [shardCount]shard
 	hash   func(Labels) uint64 // spreads the alerts; two with the same hash are still two
+	size   atomic.Int64        // without those that are forgotten
 
 	expiries agenda[*entry]
 	fresh    []*entry       // changed since Committed
@@ -44,7 +46,6 @@ type entry struct {
 type shard struct {
 	mu      sync.RWMutex
 	entries map[uint64]*entry
-	count   int      // without those that are forgotten
 	moved   []*entry // touched since the last checkpoint
 	spare   []*entry // the list before it, to be filled again
 }
@@ -78,7 +79,6 @@ func (s *shard) find(key uint64, l Labels) *entry {
 func (s *shard) add(e *entry) {
 	e.next = s.entries[e.key]
 	s.entries[e.key] = e
-	s.count++
 }
 
 func (s *shard) remove(e *entry) {
@@ -219,16 +219,7 @@ func (t *Table) read(e *entry) (*Alert, bool) {
 }
 
 // Len is the number of alerts, those that ended but were not yet forgotten included.
-func (t *Table) Len() int {
-	var n int
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.RLock()
-		n += s.count
-		s.mu.RUnlock()
-	}
-	return n
-}
+func (t *Table) Len() int { return int(t.size.Load()) }
 
 // limitTo sets how many alerts of one name may fire.
 func (t *Table) limitTo(limit int) {

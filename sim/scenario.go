@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,8 @@ type Expectation struct {
 const (
 	maxScenario = 1 << 20 // bytes
 	maxUntil    = 10 * 366 * 24 * time.Hour
+	minYear     = 1970
+	maxYear     = 2200
 )
 
 // ParseScenario reads a scenario file. The error says all that is wrong with it, each with its line.
@@ -88,7 +91,8 @@ func (s *Scenario) Play(cfg *engine.Config) ([]Entry, error) {
 			return w.Log(), fmt.Errorf("line %d: at %s: %w", h.Line, FormatElapsed(h.At), err)
 		}
 	}
-	return w.Log(), w.Run(s.Until)
+	err = w.Run(s.Until)
+	return w.Log(), err
 }
 
 // parser collects faults while it reads nodes.
@@ -136,7 +140,16 @@ func (p *parser) text(n *yaml.Node) string {
 	return n.Value
 }
 
+// duration reads a stretch of time; jump reads one that may be negative.
 func (p *parser) duration(n *yaml.Node) time.Duration {
+	d := p.jump(n)
+	if d < 0 {
+		p.fault(n, "%q is negative; only a clock_jump may be", n.Value)
+	}
+	return d
+}
+
+func (p *parser) jump(n *yaml.Node) time.Duration {
 	d, err := ParseElapsed(p.text(n))
 	if err != nil {
 		p.fault(n, "%s", err)
@@ -159,9 +172,26 @@ func (p *parser) labels(n *yaml.Node) router.Labels {
 	}
 	m := map[string]string{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		m[n.Content[i].Value] = p.text(n.Content[i+1])
+		key := n.Content[i]
+		name := p.text(key)
+		if _, twice := m[name]; twice {
+			p.fault(key, "%q stands here twice", name)
+		}
+		if name == "" {
+			p.fault(key, "a label has no name")
+		}
+		m[name] = p.text(n.Content[i+1])
 	}
 	return router.LabelsOf(m)
+}
+
+// identity reads the labels that make an alert: at least one. An empty one is as good as absent.
+func (p *parser) identity(n *yaml.Node) router.Labels {
+	labels := slices.DeleteFunc(p.labels(n), func(l router.Label) bool { return l.Value == "" })
+	if n.Kind == yaml.MappingNode && len(labels) == 0 {
+		p.fault(n, "an alert without labels is none; write at least {alertname: …}")
+	}
+	return labels
 }
 
 func (p *parser) list(n *yaml.Node, take func(*yaml.Node)) {
@@ -181,7 +211,11 @@ func (p *parser) scenario(n *yaml.Node) *Scenario {
 	s := &Scenario{}
 	p.fields(n, map[string]func(*yaml.Node){
 		"config": func(n *yaml.Node) { s.Config = *n },
-		"start":  func(n *yaml.Node) { s.Start = p.instant(n) },
+		"start": func(n *yaml.Node) {
+			if s.Start = p.instant(n); !s.Start.IsZero() && (s.Start.Year() < minYear || s.Start.Year() > maxYear) {
+				p.fault(n, "start is in the year %d; it must be between %d and %d", s.Start.Year(), minYear, maxYear)
+			}
+		},
 		"events": func(n *yaml.Node) {
 			p.list(n, func(n *yaml.Node) {
 				if h, ok := p.happening(n); ok {
@@ -201,13 +235,14 @@ func (p *parser) scenario(n *yaml.Node) *Scenario {
 	if s.Until <= 0 || s.Until > maxUntil {
 		p.fault(n, "until is missing or out of range: how long the scenario lasts, as 2h")
 	}
-	slices.SortStableFunc(s.Events, func(a, b Happening) int { return int(a.At - b.At) })
+	slices.SortStableFunc(s.Events, func(a, b Happening) int { return cmp.Compare(a.At, b.At) })
 	return s
 }
 
 // happening reads one entry of events: a time, one thing that happens, and what belongs to it.
 func (p *parser) happening(n *yaml.Node) (Happening, bool) {
-	h := Happening{At: -1, Line: n.Line}
+	h := Happening{Line: n.Line}
+	var timed bool
 	var a engine.Action
 	var labels, annotations router.Labels
 	var what string
@@ -231,7 +266,10 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 	}
 	faults := len(p.faults)
 	p.fields(n, map[string]func(*yaml.Node){
-		"at":          func(n *yaml.Node) { h.At = p.duration(n) },
+		"at": func(n *yaml.Node) {
+			timed = true
+			h.At = p.duration(n)
+		},
 		"by":          func(n *yaml.Node) { a.By = p.text(n) },
 		"text":        func(n *yaml.Node) { a.Text = p.text(n) },
 		"user":        func(n *yaml.Node) { a.User = p.text(n) },
@@ -257,7 +295,7 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 		"add_responder": verb("add_responder", engine.AddResponder),
 		"stop":          verb("stop", engine.StopMine),
 		"fire": only("fire", func(n *yaml.Node) {
-			labels = p.labels(n)
+			labels = p.identity(n)
 			h.do = func(w *World) error { return w.Fire(labels, annotations) }
 		}),
 		"resolve": only("resolve", func(n *yaml.Node) {
@@ -265,7 +303,7 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 				a.Verb, a.Incident = engine.Resolve, p.text(n)
 				return
 			}
-			labels = p.labels(n)
+			labels = p.identity(n)
 			h.do = func(w *World) error { return w.Resolve(labels) }
 		}),
 		"override": only("override", func(n *yaml.Node) {
@@ -277,13 +315,7 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 			if n.Tag != "!!null" {
 				p.fields(n, map[string]func(*yaml.Node){"down_for": func(n *yaml.Node) { down = p.duration(n) }})
 			}
-			h.do = func(w *World) error {
-				w.Down()
-				if err := w.Run(w.Elapsed() + down); err != nil {
-					return err
-				}
-				return w.Up()
-			}
+			h.do = func(w *World) error { return w.Restart(down) }
 		}),
 		"fail": only("fail", func(n *yaml.Node) {
 			var f failure
@@ -295,15 +327,15 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 			h.do = func(w *World) error { w.Fail(f.user, f.via, f.until); return nil }
 		}),
 		"clock_jump": only("clock_jump", func(n *yaml.Node) {
-			by := p.duration(n)
-			h.do = func(w *World) error { w.Jump(by); return w.settle() }
+			by := p.jump(n)
+			h.do = func(w *World) error { return w.Jump(by) }
 		}),
 	})
 	if len(p.faults) > faults {
 		return h, false
 	}
 	switch {
-	case h.At < 0:
+	case !timed:
 		p.fault(n, "at is missing: how long after the start this happens, as 5m")
 	case what == "":
 		p.fault(n, "nothing happens here; write what does, as fire: {alertname: …}")

@@ -18,6 +18,7 @@ import (
 const (
 	resendEvery = time.Minute
 	resendFor   = 4 * time.Minute
+	resolvedFor = 15 * time.Minute // for so long it repeats, where nobody listens, that an alert is over
 )
 
 // Past so many turns at one instant something chases its own tail.
@@ -34,6 +35,7 @@ type World struct {
 	start   time.Time     // the wall clock when elapsed was 0, as the world began
 	elapsed time.Duration // since then; clock jumps do not move it
 	jumped  time.Duration // what the wall clock was set by, in all
+	back    time.Duration // elapsed, when a daemon that is down is started again; 0: nobody starts it
 
 	firing []*source
 	fails  []failure
@@ -44,6 +46,7 @@ type World struct {
 type source struct {
 	alert  router.Alert
 	resend time.Duration // elapsed
+	over   time.Duration // elapsed, until when it says that the alert is over; 0: it fires
 }
 
 // A failure makes a contact method fail for good until an instant.
@@ -75,24 +78,42 @@ func (w *World) Elapsed() time.Duration { return w.elapsed }
 
 func (w *World) boot() error {
 	w.core = engine.New(w.cfg, w.seed)
-	_, problems, err := w.core.Restore(context.Background(), w.store, w.instant())
+	problems, err := w.core.Restore(context.Background(), w.store, w.instant())
 	if err != nil {
 		return err
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("after a restart: %s", problems[0])
 	}
-	return w.settle()
+	return w.look()
 }
 
-// Down kills the daemon; Up starts it again on what the store kept.
-func (w *World) Down() { w.core = nil }
-
-// Up is the end of Down.
-func (w *World) Up() error { return w.boot() }
+// Restart kills the daemon, and starts it again on what the store kept when so much time has passed.
+func (w *World) Restart(downFor time.Duration) error {
+	w.core = nil
+	if downFor <= 0 {
+		return w.boot()
+	}
+	w.back = w.elapsed + downFor
+	return nil
+}
 
 // Jump sets the wall clock; the time that passes goes on as before.
-func (w *World) Jump(by time.Duration) { w.jumped += by }
+func (w *World) Jump(by time.Duration) error {
+	w.jumped += by
+	return w.look()
+}
+
+// look is what the loop does a few times a second though nothing is due: it reads the clocks.
+func (w *World) look() error {
+	if w.core == nil {
+		return nil
+	}
+	if _, err := w.turn(nil); err != nil {
+		return err
+	}
+	return w.settle()
+}
 
 // Fail makes a contact method fail for good until so much time has passed.
 func (w *World) Fail(user, via string, until time.Duration) {
@@ -102,7 +123,10 @@ func (w *World) Fail(user, via string, until time.Duration) {
 // Fire makes the world's Prometheus send an alert, now and every minute until Resolve.
 func (w *World) Fire(labels, annotations router.Labels) error {
 	i := w.find(labels)
-	if i < 0 {
+	if i < 0 || w.firing[i].over > 0 {
+		if i >= 0 {
+			w.firing = slices.Delete(w.firing, i, i+1)
+		}
 		i = len(w.firing)
 		w.firing = append(w.firing, &source{alert: router.Alert{Labels: labels, StartsAt: w.wall()}})
 	}
@@ -113,13 +137,12 @@ func (w *World) Fire(labels, annotations router.Labels) error {
 // Resolve makes the source of an alert say that it is over. Resolving what never fired is no error.
 func (w *World) Resolve(labels router.Labels) error {
 	i := w.find(labels)
-	if i < 0 {
+	if i < 0 || w.firing[i].over > 0 {
 		return nil
 	}
-	a := w.firing[i].alert
-	w.firing = slices.Delete(w.firing, i, i+1)
-	a.EndsAt = w.wall()
-	return w.post(a)
+	w.firing[i].over = w.elapsed + resolvedFor
+	w.firing[i].alert.EndsAt = w.wall()
+	return w.resend(w.firing[i])
 }
 
 // Do hands the engine an input and lets everything follow that follows at once.
@@ -143,6 +166,12 @@ func (w *World) Run(until time.Duration) error {
 			return nil
 		}
 		w.elapsed = max(w.elapsed, next)
+		if w.core == nil && w.back > 0 && w.back <= w.elapsed {
+			w.back = 0
+			if err := w.boot(); err != nil {
+				return err
+			}
+		}
 		for _, s := range slices.Clone(w.firing) {
 			if s.resend <= w.elapsed {
 				if err := w.resend(s); err != nil {
@@ -158,18 +187,21 @@ func (w *World) Run(until time.Duration) error {
 
 // next is when something happens by itself.
 func (w *World) next() (next time.Duration, ok bool) {
-	for _, s := range w.firing {
-		if !ok || s.resend < next {
-			next, ok = s.resend, true
-		}
-	}
-	if w.core == nil {
-		return next, ok
-	}
-	if due := w.core.Due(); !due.IsZero() {
-		if at := due.Sub(w.start) - w.jumped; !ok || at < next {
+	sooner := func(at time.Duration) {
+		if !ok || at < next {
 			next, ok = at, true
 		}
+	}
+	for _, s := range w.firing {
+		sooner(s.resend)
+	}
+	switch {
+	case w.core != nil:
+		if at, waits := w.Due(); waits {
+			sooner(at)
+		}
+	case w.back > 0:
+		sooner(w.back)
 	}
 	return next, ok
 }
@@ -193,10 +225,15 @@ func (w *World) find(labels router.Labels) int {
 	return slices.IndexFunc(w.firing, func(s *source) bool { return s.alert.Labels.Equal(labels) })
 }
 
+// resend is what Prometheus says of the alert now. That it is over need be heard only once.
 func (w *World) resend(s *source) error {
 	s.resend = w.elapsed + resendEvery
 	a := s.alert
-	a.EndsAt = w.wall().Add(resendFor)
+	if s.over == 0 {
+		a.EndsAt = w.wall().Add(resendFor)
+	} else if w.core != nil || w.elapsed >= s.over {
+		w.firing = slices.DeleteFunc(w.firing, func(o *source) bool { return o == s })
+	}
 	return w.post(a)
 }
 

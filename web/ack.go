@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/incident"
-	"github.com/midwatch/midwatch/store"
 )
 
 // Ack is the acknowledge page (SPEC §8), in all its states.
@@ -46,11 +44,8 @@ const (
 
 // A visit is one request for the acknowledge page.
 type visit struct {
-	*Pages
+	look
 	grant Grant
-	view  engine.View
-	now   time.Time
-	zone  *time.Location
 }
 
 // ack shows the incident, or acts on it. Nothing but POST changes anything: mail scanners open every link, and some
@@ -72,7 +67,7 @@ func (p *Pages) ack(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) answer(w http.ResponseWriter, r *http.Request) (int, Ack) {
-	v := &visit{Pages: p, now: p.Now(), zone: time.UTC}
+	v := &visit{look: look{Pages: p, now: p.Now(), zone: time.UTC}}
 	var err error
 	if v.grant, err = p.Redeem(r.PathValue("token"), v.now); errors.Is(err, ErrExpired) {
 		return http.StatusGone, expired()
@@ -82,7 +77,7 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request) (int, Ack) {
 	if zone, err := time.LoadLocation(p.Engine.Config().Users[v.grant.User].TimeZone); err == nil {
 		v.zone = zone
 	}
-	if err := v.load(r.Context()); errors.Is(err, store.ErrNotFound) {
+	if err := v.load(r.Context(), v.grant.Incident); errors.Is(err, engine.ErrNotFound) {
 		return http.StatusNotFound, unknown()
 	} else if err != nil {
 		p.Log.Error("an acknowledge page could not be made", zap.String("incident", v.grant.Incident), zap.Error(err))
@@ -96,15 +91,6 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request) (int, Ack) {
 		return http.StatusBadRequest, v.page([]string{"Nothing was done: the form did not arrive whole. Press the button again."})
 	}
 	return v.act(r.Context(), r.PostForm.Get("do"))
-}
-
-func (v *visit) load(ctx context.Context) (err error) {
-	n, err := incident.ParseID(v.grant.Incident)
-	if err != nil {
-		return store.ErrNotFound
-	}
-	v.view, err = v.Engine.Incident(ctx, n)
-	return err
 }
 
 // act does what the button says and tells what came of it.
@@ -125,7 +111,7 @@ func (v *visit) act(ctx context.Context, do string) (int, Ack) {
 	case errors.Is(a.Err, engine.ErrUnsaved):
 		told = []string{"It is done, but in memory only: the disk of Midwatch takes no writes, and a restart would forget it. Tell whoever runs it."}
 	case errors.As(a.Err, &refused):
-		if err := v.load(ctx); err != nil {
+		if err := v.load(ctx, v.grant.Incident); err != nil {
 			return http.StatusServiceUnavailable, unavailable()
 		}
 		return http.StatusConflict, v.page([]string{"Nothing was done: " + refused.Message + "."})
@@ -133,7 +119,7 @@ func (v *visit) act(ctx context.Context, do string) (int, Ack) {
 		v.Log.Warn("an acknowledge link could not act", zap.String("incident", v.grant.Incident), zap.Error(a.Err))
 		return http.StatusServiceUnavailable, v.page([]string{"Nothing was done: Midwatch is overloaded or shutting down. Press the button again in a few seconds."})
 	}
-	if err := v.load(ctx); err != nil {
+	if err := v.load(ctx, v.grant.Incident); err != nil {
 		v.view.Incident = a.Incident
 	}
 	return http.StatusOK, v.page(append(v.outcome(ctx, verb), told...))
@@ -152,43 +138,10 @@ func (v *visit) outcome(ctx context.Context, verb engine.Verb) []string {
 			"Recorded: " + v.person(v.grant.User) + " acknowledged " + i.ID() + " at " + v.at(v.now) + " via " + viaWords(viaLink) + ". Your own paging has stopped.",
 			"The policy asks for more than one person, so escalation goes on until enough have acknowledged.",
 		}
+	case verb == engine.Acknowledge && i.AckedBy != v.grant.User:
+		return append(v.state(ctx), "Recorded: "+v.person(v.grant.User)+" acknowledged "+i.ID()+" too, at "+v.at(v.now)+" via "+viaWords(viaLink)+".")
 	}
 	return v.state(ctx)
-}
-
-// state tells who has the incident, since when, and what that means.
-func (v *visit) state(ctx context.Context) []string {
-	i := v.view.Incident
-	switch i.Status {
-	case incident.Acked:
-		who := v.person(i.AckedBy)
-		said := who + " acknowledged " + i.ID() + " at " + v.at(i.AckedAt)
-		if via := viaWords(v.ackedVia(ctx)); via != "" {
-			said += " via " + via
-		}
-		return []string{said + ".", "Escalation has stopped: nobody else is paged for it."}
-	case incident.Resolved:
-		said := i.ID() + " was resolved at " + v.at(i.ResolvedAt)
-		if i.ResolvedBy != "" {
-			return []string{said + " by " + v.person(i.ResolvedBy) + "."}
-		}
-		return []string{said + ", when its alerts ended."}
-	}
-	return nil
-}
-
-// ackedVia is by what way the acknowledgement that holds came, as far as the timeline knows.
-func (v *visit) ackedVia(ctx context.Context) string {
-	events, err := v.Engine.Timeline(ctx, v.view.Number)
-	if err != nil {
-		return ""
-	}
-	for n := len(events) - 1; n >= 0; n-- {
-		if e := events[n]; e.Kind == incident.Acknowledged && e.By == v.view.AckedBy {
-			return e.Via
-		}
-	}
-	return ""
 }
 
 // page is the incident as it stands, with what there is to tell, and the one thing to do about it.
@@ -211,51 +164,6 @@ func (v *visit) page(told []string) Ack {
 		p.Hints = []string{"There is nothing to acknowledge any more. If it comes back you are paged again, with a new link."}
 	}
 	return p
-}
-
-func (v *visit) facts() []Fact {
-	i := v.view.Incident
-	facts := []Fact{{Name: "Open since", Text: v.at(i.OpenedAt) + ", " + ago(i.OpenedAt, v.now)}}
-	if !v.view.NextAt.IsZero() {
-		who := list(v.view.NextWho, 80)
-		if who == "" {
-			who = "nobody"
-		}
-		facts = append(facts, Fact{Name: "If nobody acknowledges", Text: "goes to " + who + " at " + v.at(v.view.NextAt)})
-	}
-	if len(v.view.Paged) > 0 {
-		facts = append(facts, Fact{Name: "Paged so far", Text: list(v.view.Paged, 120)})
-	}
-	if url := i.Annotations["runbook_url"]; len(url) <= 300 && (strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")) {
-		facts = append(facts, Fact{Name: "Runbook", Text: short(url, 60), Link: url})
-	}
-	if text := i.Annotations["description"]; text != "" {
-		facts = append(facts, Fact{Name: "Description", Text: short(text, 240)})
-	}
-	if i.Policy != "" {
-		facts = append(facts, Fact{Name: "Policy", Text: short(i.Policy, 60)})
-	}
-	for n, a := range v.view.Alerts {
-		if n == 3 {
-			break
-		}
-		text := short(a.Labels.String(), 120)
-		if v.view.Over[a.Fingerprint()] {
-			text += " (over)"
-		}
-		facts = append(facts, Fact{Name: "Alert", Text: text})
-	}
-	return facts
-}
-
-func (v *visit) at(t time.Time) string { return clock(t, v.now, v.zone) }
-
-// person is a user as people call them, with the name that the files and the timeline use.
-func (v *visit) person(name string) string {
-	if full := v.Engine.Config().Users[name].FullName; full != "" && full != name {
-		return short(full, 60) + " (" + short(name, 60) + ")"
-	}
-	return short(name, 60)
 }
 
 func unknown() Ack {

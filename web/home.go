@@ -79,7 +79,7 @@ func (p *Pages) homeView(ctx context.Context) (Home, error) {
 func homeIncident(v engine.View, now time.Time) HomeIncident {
 	i := v.Incident
 	h := HomeIncident{
-		ID: i.ID(), Link: "api/midwatch/v1/incidents/" + i.ID(), Standing: standing(i), Title: short(i.Title, 200),
+		ID: i.ID(), Link: "incidents/" + i.ID(), Standing: standing(i), Title: short(i.Title, 200),
 		Since: "since " + clock(i.OpenedAt, now, time.UTC) + ", " + ago(i.OpenedAt, now),
 	}
 	switch {

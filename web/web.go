@@ -48,7 +48,7 @@ type Options struct {
 	Log     *zap.Logger                                      // nil: silent
 }
 
-// Pages answers / (home), /outbox and /ack/<token>. Every link and form in the pages is relative, so that they work
+// Pages answers / (home), /incidents/<id>, /outbox and /ack/<token>. Every link and form in the pages is relative, so that they work
 // below any route prefix; the prefix itself must have been stripped from the request.
 type Pages struct {
 	Options
@@ -68,6 +68,7 @@ func New(o Options) *Pages {
 	}
 	p := &Pages{Options: o, mux: http.NewServeMux()}
 	p.mux.HandleFunc("/{$}", reading(p.home))
+	p.mux.HandleFunc("/incidents/{id}", reading(p.incident))
 	p.mux.HandleFunc("/ack/{token}", p.ack)
 	p.mux.HandleFunc("/ack/", p.ack) // a link that was cut or mangled
 	if o.Outbox != nil {
