@@ -44,6 +44,9 @@ func TestKillNine(t *testing.T) {
 		s.hook.be(answering(http.StatusOK, "ok"))
 		s.hook.quiet(t)
 		s.team.quiet(t)
+		if long() && round%100 == 99 {
+			fmt.Printf("%s: round %d of %d\n", t.Name(), round+1, rounds)
+		}
 		if t.Failed() {
 			t.Fatalf("in round %d of MIDWATCH_SEED=%d", round, from)
 		}

@@ -67,7 +67,6 @@ func (t *Table) expire(now time.Time) []*entry {
 		// It may have been touched since NextExpiry looked.
 		if e.alert.ResolvedAt(now) {
 			e.alert.Ended = true
-			e.committed = false
 			t.count(e, false)
 			ended = append(ended, e)
 		} else {

@@ -413,6 +413,41 @@ func TestAReloadForgetsNoNotificationOnItsWay(t *testing.T) {
 	expect(t, d.trace(), "log slack/0 0 1 deleted=false", "group db deleted=true")
 }
 
+// What was forgotten before a restart is not known after it, though the journal still has it.
+func TestARestartKnowsWhatWasForgotten(t *testing.T) {
+	for _, c := range []struct {
+		stopped, heard string
+		want           Change
+	}{{"00:29", "00:29:30", Refired}, {"00:31", "00:31:30", FirstSeen}} {
+		d := world(t, plainRoute, map[string]string{"db": "webhook"})
+		d.hear("00:00", "A", "00:00", "00:04")
+		d.clock(c.stopped)
+		d.crash(t, d.s.options())
+		d.trace()
+		d.hear(c.heard, "A", "00:02", "00:40")
+		if got := effectsOf[Stored](d.fx); len(got) != 1 || got[0].Change != c.want {
+			t.Errorf("stopped at %s: %v, want %s", c.stopped, got, c.want)
+		}
+	}
+}
+
+func TestTwinsStayTwoOverAReload(t *testing.T) {
+	const route = `{receiver: db, routes: [%s
+		{matchers: ['alertname="A"'], continue: true, group_wait: 10s},
+		{matchers: ['alertname="A"'], group_wait: 20s}]}`
+	d := world(t, fmt.Sprintf(route, ""), map[string]string{"db": "webhook"})
+	d.hear("00:00", "A", "00:00", "02:00")
+	d.clock("00:01")
+	o := d.s.options()
+	moved := fmt.Sprintf(route, `{matchers: ['alertname="Y"']}, {matchers: ['alertname="Z"']},`)
+	o.Root = dispatch.NewRoute(loadRoute(t, moved, "db"), nil)
+	d.do(d.SetRoutes(o, d.time()))
+	audit(t, d.Router)
+	d.trace()
+	d.clock("00:06")
+	expect(t, d.trace(), "flushed db 00:05:10 [A] []", "flushed db 00:05:20 [A] []")
+}
+
 func TestSettingTheClockMovesNoDeadline(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		d := world(t, plainRoute, map[string]string{"db": "webhook slack"})
@@ -444,6 +479,11 @@ func TestSettingTheClockMovesNoDeadline(t *testing.T) {
 			fmt.Sprintf("flushed db %s [A] [B]", stamp("02:05:30")),
 			fmt.Sprintf("notify webhook/0 %s [A B]: some alerts resolved", stamp("02:05:30")),
 			"log webhook/0 1 1 deleted=false")
+		d.do(d.Shifted(by)) // once more, while slack still hangs, and waits for its next turn
+		d.now += by
+		since := by
+		by *= 2
+		d.trace()
 		d.do(d.Sent(hanging[0].Ref, true, d.time(), nil))
 		d.do(d.Sent(hanging[1].Ref, true, d.time(), nil))
 		expect(t, d.trace(), "log slack/0 2 0 deleted=false",
@@ -453,6 +493,9 @@ func TestSettingTheClockMovesNoDeadline(t *testing.T) {
 		expect(t, d.trace())
 		later("02:07")
 		expect(t, d.trace(), "stored A expired", "left db A expired")
+		if got := d.disk.groups; len(got) != 1 || !slices.Collect(maps.Values(got))[0].Cleared.Equal(at("02:05:30").Add(2*since)) {
+			t.Errorf("the group let go of B at %v", got)
+		}
 		audit(t, d.Router)
 	}
 }

@@ -110,6 +110,8 @@ func TestTheLifeOfAnAlert(t *testing.T) {
 
 	d.hear("00:02", "A", "00:01", "00:06")
 	expect(t, d.trace()) // a repetition is nobody's business
+	d.report(event{at: d.now, labels: Labels{{"alertname", "A"}}, note: "worse", starts: time.Minute, ends: 6 * time.Minute})
+	expect(t, d.trace(), "stored A changed", "joined db A changed")
 
 	d.clock("00:06")
 	expect(t, d.trace(), "stored A expired", "left db A expired")
@@ -249,30 +251,36 @@ func TestAHangingReceiverDelaysNoOther(t *testing.T) {
 }
 
 func TestWhatResolvedStaysUntilAllHaveHeard(t *testing.T) {
-	d := world(t, plainRoute, map[string]string{"db": "webhook slack"})
-	d.s.outages = []outage{{"db", "slack", 0, 5 * time.Minute, 11 * time.Minute}}
-	d.hear("00:00", "A", "00:00", "02:00")
-	d.hear("00:00:01", "B", "00:00", "02:00")
-	d.clock("00:01")
-	d.trace()
-
-	d.hear("00:02", "B", "00:00", "00:02")
-	d.clock("00:06")
-	expect(t, d.trace()[2:],
-		"flushed db 00:05:30 [A] [B]",
-		"notify webhook/0 00:05:30 [A B]: some alerts resolved",
-		"notify slack/0 00:05:30 [A B]: some alerts resolved", // in vain
-		"log webhook/0 1 1 deleted=false")
-	d.clock("00:16")
-	expect(t, d.trace(),
-		"flushed db 00:10:30 [A] [B]", // the webhook has heard
-		"notify slack/0 00:10:30 [A B]: some alerts resolved",
-		"flushed db 00:15:30 [A] [B]",
-		"notify slack/0 00:15:30 [A B]: some alerts resolved",
-		"log slack/0 1 1 deleted=false",
-		"group db deleted=false")
-	d.clock("00:21")
-	expect(t, d.trace(), "flushed db 00:20:30 [A] []")
+	for _, c := range []struct{ receivers, fails, works string }{
+		{"webhook slack", "slack", "webhook"},
+		{"slack webhook", "slack", "webhook"}, // the failure is known first
+	} {
+		d := world(t, plainRoute, map[string]string{"db": c.receivers})
+		d.s.outages = []outage{{"db", c.fails, 0, 5 * time.Minute, 11 * time.Minute}}
+		d.hear("00:00", "A", "00:00", "02:00")
+		d.hear("00:00:01", "B", "00:00", "02:00")
+		d.clock("00:01")
+		d.hear("00:02", "B", "00:00", "00:02")
+		d.trace()
+		d.clock("00:06")
+		got := d.trace()
+		slices.Sort(got)
+		expect(t, got,
+			"flushed db 00:05:30 [A] [B]",
+			"log webhook/0 1 1 deleted=false",
+			"notify slack/0 00:05:30 [A B]: some alerts resolved", // in vain
+			"notify webhook/0 00:05:30 [A B]: some alerts resolved")
+		d.clock("00:16")
+		expect(t, d.trace(),
+			"flushed db 00:10:30 [A] [B]", // the webhook has heard
+			"notify slack/0 00:10:30 [A B]: some alerts resolved",
+			"flushed db 00:15:30 [A] [B]",
+			"notify slack/0 00:15:30 [A B]: some alerts resolved",
+			"log slack/0 1 1 deleted=false",
+			"group db deleted=false")
+		d.clock("00:21")
+		expect(t, d.trace(), "flushed db 00:20:30 [A] []")
+	}
 }
 
 func TestWhatFiresAgainDuringANotificationStays(t *testing.T) {
