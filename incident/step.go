@@ -139,12 +139,12 @@ func (i Incident) reopen(in Back, now time.Time) (Incident, []Effect) {
 }
 
 // join takes in more alerts. Only a higher severity is worth another page (SPEC §6). What joins a held incident must
-// clear with it.
+// clear with it, and that is all.
 func (i Incident) join(in Joined, now time.Time) (Incident, []Effect) {
-	i.Firing = true
 	if !i.Open() {
 		return i, nil
 	}
+	i.Firing = true
 	text := fmt.Sprintf("1 more alert: %s", in.Names)
 	if in.Count != 1 {
 		text = fmt.Sprintf("%d more alerts: %s", in.Count, in.Names)
