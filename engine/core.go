@@ -158,7 +158,6 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 		answers = append(answers, c.take(in))
 	}
 	c.wake()
-	c.settle()
 	return c.finish(answers)
 }
 
@@ -193,6 +192,7 @@ func (c *Core) take(in Input) Answer {
 // wake steps what is due now, in the order of the due times. What falls due at this same instant because of it is
 // woken too; the rest of a storm waits for the next turn, which is due at once.
 func (c *Core) wake() {
+	c.settle() // so that the agenda knows
 	for range maxDuePerTurn {
 		name, at, ok := c.agenda.first()
 		routing := c.router.Due()
@@ -206,7 +206,7 @@ func (c *Core) wake() {
 		default:
 			return
 		}
-		c.settle() // so that the agenda knows
+		c.settle()
 	}
 }
 

@@ -178,6 +178,9 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 		Kind: incident.Paged, Incident: l.incident.ID(), Incidents: d.Incidents, User: d.User, Via: d.Via,
 		Receiver: d.Receiver, Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason, Key: d.Key,
 	}
+	if d.Receiver != "" {
+		e.Via = d.Integration
+	}
 	if d.Event != deliverPage || d.Receiver != "" {
 		e.Kind = incident.Notification
 	}

@@ -98,6 +98,9 @@ func (c *Core) raise(id incident.Identity, ic IncidentConfig, s Subject) {
 	case l != nil && c.now.Before(c.closes(l)):
 		c.adopt(l, s.Alerts)
 		reason := fmt.Sprintf("fired again %s after it was resolved", c.now.Sub(l.incident.ResolvedAt.Add(l.moved)).Round(time.Second))
+		if l.incident.Held {
+			reason = fmt.Sprintf("it was resolved by %s while it fired, and rose from %s to %s", l.incident.ResolvedBy, l.incident.Severity, severity)
+		}
 		l.moved = 0
 		c.become(l, incident.Back{Severity: severity, Reason: reason})
 		return

@@ -198,6 +198,16 @@ func TestAnOldAlertIsToldAtOnceIfItBeginsTheGroup(t *testing.T) {
 	}
 }
 
+func TestAnEndIsNoticedBeforeWhatFollows(t *testing.T) {
+	d := world(t, plainRoute, map[string]string{"db": "webhook"})
+	d.hear("00:00", "A", "00:00", "00:04")
+	d.trace()
+	a := report("A", "00:05", "00:09", "")
+	a.Annotations = nil
+	d.fx = d.Receive([]*Alert{a}, at("00:05")) // the engine is late, and this is the first it hears
+	expect(t, d.trace(), "stored A expired", "left db A expired", "stored A refired", "joined db A refired")
+}
+
 func TestAHangingReceiverDelaysNoOther(t *testing.T) {
 	d := world(t, plainRoute, map[string]string{"db": "webhook slack"})
 	var hanging []Notify

@@ -202,6 +202,27 @@ func TestTouchIsForWhatIsKnownAndOnDisk(t *testing.T) {
 	}
 }
 
+// An end of our own making may come nearer, when the resolve timeout was made shorter. That is for the agenda to know.
+func TestTouchMovesNoEndNearer(t *testing.T) {
+	table := NewTable(0)
+	ours := func(until string) *Alert {
+		a := report("A", "00:00", until, "x")
+		a.Timeout = true
+		return a
+	}
+	table.Put(ours("00:50"), at("00:00"))
+	table.Committed()
+	if table.Touch(ours("00:40"), at("00:01")) {
+		t.Error("the end was moved nearer by a touch")
+	}
+	if _, change := table.Put(ours("00:40"), at("00:01")); change != Refreshed || !table.NextExpiry().Equal(at("00:40")) {
+		t.Errorf("%s, next end at %s", change, table.NextExpiry())
+	}
+	if !table.Touch(ours("00:40"), at("00:02")) || !table.Touch(ours("00:41"), at("00:02")) {
+		t.Error("an end that stays or moves away needs no more than a touch")
+	}
+}
+
 func TestAnAlertExpiresOnceForEachTimeItFired(t *testing.T) {
 	table := NewTable(0)
 	expired := func(now string) string {

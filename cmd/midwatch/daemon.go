@@ -14,8 +14,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/featurecontrol"
 	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	webkit "github.com/prometheus/exporter-toolkit/web"
@@ -47,7 +49,7 @@ type daemon struct {
 	engine  *engine.Engine
 
 	reloading sync.Mutex
-	current   atomic.Pointer[config.Config]
+	current   atomic.Pointer[present]
 	stats     *daemonMetrics
 }
 
@@ -85,8 +87,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	d.current.Store(cfg)
-	d.stats.loaded(cfg.Original, time.Now())
+	d.hold(cfg, built)
 	return d.serve(ctx, out)
 }
 
@@ -186,8 +187,25 @@ func (d *daemon) open() error {
 
 // built is what a configuration becomes.
 type built struct {
-	engine  *engine.Config
-	senders map[notify.Target]notify.Sender
+	engine    *engine.Config
+	senders   map[notify.Target]notify.Sender
+	templates *template.Template
+}
+
+// present is the configuration that holds, as the HTTP side looks at it.
+type present struct {
+	cfg       *config.Config
+	templates *template.Template
+	routes    map[string]*dispatch.Route // by their IDs
+	intervals *timeinterval.Intervener
+}
+
+// hold makes a configuration the present one, once the engine has taken it.
+func (d *daemon) hold(cfg *config.Config, b built) {
+	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg)}
+	b.engine.Routing.Root.Walk(func(r *dispatch.Route) { p.routes[r.ID()] = r })
+	d.current.Store(p)
+	d.stats.loaded(cfg.Original, len(cfg.Upstream.Receivers), b.engine.Routing.Receivers, time.Now())
 }
 
 // templates are Alertmanager's and the file's.
@@ -210,8 +228,9 @@ func (d *daemon) build(cfg *config.Config) (built, error) {
 		return built{}, err
 	}
 	b := built{
-		engine:  compile(cfg, tmpl, endpoints, d.flags.routerOptions(d.started)),
-		senders: map[notify.Target]notify.Sender{},
+		engine:    compile(cfg, tmpl, endpoints, d.flags.routerOptions(d.started)),
+		senders:   map[notify.Target]notify.Sender{},
+		templates: tmpl,
 	}
 	for _, e := range endpoints {
 		s := e.Sender
@@ -246,16 +265,13 @@ func (d *daemon) tryReload() error {
 	if err != nil {
 		return err
 	}
-	// The new senders first, so that whatever the engine sends under the new configuration finds its way. Targets that
-	// are gone are kept until the engine has let go of them.
-	both := b.senders
-	d.queues.SetSenders(both)
+	// The new senders first, so that whatever the engine sends under the new configuration finds its way.
+	d.queues.SetSenders(b.senders)
 	d.courier.use(cfg, d.external)
 	if a := d.engine.Do(context.Background(), engine.Reload{Config: b.engine}); a.Err != nil && !errors.Is(a.Err, engine.ErrUnsaved) {
 		return a.Err
 	}
-	d.current.Store(cfg)
-	d.stats.loaded(cfg.Original, time.Now())
+	d.hold(cfg, b)
 	return nil
 }
 

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 	"time"
 
+	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/matcher/compat"
+	amnotify "github.com/prometheus/alertmanager/notify"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/api"
 	"github.com/midwatch/midwatch/notify"
+	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/sim"
 	"github.com/midwatch/midwatch/web"
 )
@@ -33,6 +35,8 @@ func (d *daemon) handler() http.Handler {
 		ParseFilter: parseFilter,
 		Status:      d.status,
 		Receivers:   d.receivers,
+		Muted:       d.muted,
+		RouteLabels: d.routeLabels,
 		IncidentURL: func(id string) string { return d.courier.link("incidents", id) },
 		Simulate:    d.simulate,
 		Pages:       web.New(pages),
@@ -99,13 +103,13 @@ func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
 
 func (d *daemon) status() api.Status {
 	return api.Status{
-		Config: d.current.Load().Original, Started: d.started, Version: api.Version{Version: upstreamVersion},
+		Config: d.current.Load().cfg.Original, Started: d.started, Version: api.Version{Version: upstreamVersion},
 	}
 }
 
 func (d *daemon) receivers() []api.Receiver {
 	var out []api.Receiver
-	for _, r := range d.current.Load().Upstream.Receivers {
+	for _, r := range d.current.Load().cfg.Upstream.Receivers {
 		labels := map[string]string{}
 		for name, value := range r.Labels {
 			labels[string(name)] = string(value)
@@ -115,9 +119,36 @@ func (d *daemon) receivers() []api.Receiver {
 	return out
 }
 
+// muted are the time intervals that keep a group's route silent now.
+func (d *daemon) muted(routeID, _ string) []string {
+	now := d.current.Load()
+	route := now.routes[routeID]
+	if route == nil {
+		return nil // of a configuration that has just gone
+	}
+	return mutedBy(now.intervals, route, time.Now())
+}
+
+// routeLabels renders a group's route labels over its alerts. One that cannot be rendered is left out, as in Alertmanager.
+func (d *daemon) routeLabels(v router.View) map[string]string {
+	alerts := make([]*alert.Alert, 0, len(v.Alerts))
+	for _, a := range v.Alerts {
+		alerts = append(alerts, upstreamAlert(a))
+	}
+	tmpl := d.current.Load().templates
+	render := tmpl.RouteLabelRenderer(tmpl.Data(v.Group.Receiver, labelSet(v.Group.Labels), labelSet(v.RouteLabels), amnotify.ReasonUnknown.String(), alerts...))
+	out := map[string]string{}
+	for _, l := range v.RouteLabels {
+		if text, err := render(l.Name); err == nil {
+			out[l.Name] = text
+		}
+	}
+	return out
+}
+
 // simulate is `midwatch simulate` against the configuration that is running.
 func (d *daemon) simulate(_ context.Context, s api.Simulation) (api.Simulated, error) {
-	cfg, err := dryConfig(d.current.Load())
+	cfg, err := dryConfig(d.current.Load().cfg)
 	if err != nil {
 		return api.Simulated{}, err
 	}
@@ -137,10 +168,7 @@ func (d *daemon) simulate(_ context.Context, s api.Simulation) (api.Simulated, e
 }
 
 func simulatedEvent(l sim.Line) api.SimulatedEvent {
-	return api.SimulatedEvent{
-		At: l.At, Time: l.Time, Event: l.Event, Incident: l.Incident, User: l.User, Via: l.Via, Receiver: l.Receiver,
-		Policy: l.Policy, Step: l.Step, Cycle: l.Cycle, Severity: l.Severity, Reason: l.Reason,
-	}
+	return api.SimulatedEvent(l)
 }
 
 // parseFilter reads matchers as amtool and the UI send them. As in Alertmanager, foo="" holds for what has no foo, and
@@ -148,11 +176,11 @@ func simulatedEvent(l sim.Line) api.SimulatedEvent {
 func parseFilter(expressions []string) (api.Matcher, error) {
 	var all labels.Matchers
 	for _, text := range expressions {
-		ms, err := compat.Matchers(strings.TrimSpace(text), "api")
+		m, err := compat.Matcher(text, "api")
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, ms...)
+		all = append(all, m)
 	}
 	return func(value func(name string) (string, bool)) bool {
 		for _, m := range all {
