@@ -74,6 +74,8 @@ type Engine struct {
 	swamped atomic.Bool            // the backlog is past its limit
 	retryAt time.Duration          // elapsed
 	tails   []tail
+
+	problems []string // what could not be read at the start
 }
 
 type request struct {
@@ -100,11 +102,10 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
 		queue: make(chan request, queueLength), stopped: make(chan struct{}),
 	}
-	problems, err := e.core.Restore(ctx, o.Store, o.Now())
-	if err != nil {
+	if e.problems, err = e.core.Restore(ctx, o.Store, o.Now()); err != nil {
 		return nil, err
 	}
-	for _, p := range problems {
+	for _, p := range e.problems {
 		e.log.Error("a stored record cannot be read and was left out", zap.String("problem", p))
 	}
 	e.core.past = e.past

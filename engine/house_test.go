@@ -4,6 +4,7 @@ import (
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
+	amcommon "github.com/prometheus/alertmanager/config/common"
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
@@ -110,7 +111,7 @@ func routes() *dispatch.Route {
 			panic(err)
 		}
 		root.Routes = append(root.Routes, &amconfig.Route{
-			Receiver: r.receiver, Matchers: amconfig.Matchers{m}, Continue: r.on, GroupBy: root.GroupBy,
+			Receiver: r.receiver, Matchers: amcommon.Matchers{m}, Continue: r.on, GroupBy: root.GroupBy,
 		})
 	}
 	return dispatch.NewRoute(root, nil)

@@ -13,6 +13,7 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	latency    *prometheus.HistogramVec
 	events     *prometheus.CounterVec
+	upstream   *upstreamMetrics
 }
 
 func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
@@ -36,6 +37,7 @@ func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
 			Name: "midwatch_events_total", Help: "What happened to incidents, by the names of the timeline.",
 		}, []string{"event"}),
 	}
+	m.upstream = newUpstreamMetrics(e, r)
 	for _, kind := range []string{incident.Opened, incident.Paged, incident.PageFailed, incident.StepSkipped, incident.CatchAll, incident.Acknowledged, incident.ResolvedEvent} {
 		m.events.WithLabelValues(kind)
 	}
@@ -84,11 +86,15 @@ func channel(d Delivery) string {
 }
 
 func (m *metrics) delivered(d Delivery, v Verdict) {
+	m.upstream.attempted(d, v)
 	m.deliveries.WithLabelValues(d.Event, channel(d), v.Outcome.String()).Inc()
 	m.latency.WithLabelValues(channel(d)).Observe(v.Latency.Seconds())
 }
 
-func (m *metrics) happened(e incident.Event) { m.events.WithLabelValues(e.Kind).Inc() }
+func (m *metrics) happened(e incident.Event) {
+	m.events.WithLabelValues(e.Kind).Inc()
+	m.upstream.happened(e)
+}
 
 // incidentCollector counts the open incidents when it is asked.
 type incidentCollector struct{ e *Engine }

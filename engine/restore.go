@@ -121,36 +121,46 @@ func (r *restorer) checkFormat() error {
 
 // restoreCounters finds the newest numbers without reading what they are of.
 func (r *restorer) restoreCounters() error {
-	last, err := newest(r.ctx, r.s, prefIncident, math.MaxInt32, func(n uint64) string { return prefIncident + num(int(n)) })
-	r.c.last = int(last)
+	last, err := newest(r.ctx, r.s, prefIncident, func(n uint64) string { return prefIncident + num(int(n)) }) //nolint:gosec // bounded
+	r.c.last = int(last)                                                                                     //nolint:gosec // bounded
 	if err == nil {
-		r.c.seq, err = newest(r.ctx, r.s, prefEvent, math.MaxInt64, func(n uint64) string { return prefEvent + seqKey(n) })
+		r.c.seq, err = newest(r.ctx, r.s, prefEvent, func(n uint64) string { return prefEvent + seqKey(n) })
 	}
 	if err == nil {
-		r.c.records, err = newest(r.ctx, r.s, prefAttempt, math.MaxInt64, func(n uint64) string { return prefAttempt + seqKey(n) })
+		r.c.records, err = newest(r.ctx, r.s, prefAttempt, func(n uint64) string { return prefAttempt + seqKey(n) })
 	}
 	return err
 }
 
-// newest is the highest number of a key below the prefix, of those from 1 to most that key writes in order; 0: there is
-// none. A store can only walk forward, so it is asked a few dozen times whether anything comes after.
-func newest(ctx context.Context, s store.Store, prefix string, most uint64, key func(uint64) string) (uint64, error) {
+// newest is the highest number of a key below the prefix, of those from 1 on that key writes in order; 0: there is none.
+// A store can only walk forward, so it is asked a few dozen times whether anything comes after.
+func newest(ctx context.Context, s store.Store, prefix string, key func(uint64) string) (uint64, error) {
 	_, to := store.Prefix(prefix)
-	low, high := uint64(0), most
-	for low < high {
-		middle := high - (high-low)/2
-		found := false
-		for _, err := range s.Scan(ctx, key(middle), to) {
+	isThere := func(n uint64) (bool, error) {
+		for _, err := range s.Scan(ctx, key(n), to) {
 			if err != nil {
-				return 0, fmt.Errorf("reading the store: %w", err)
+				return false, fmt.Errorf("reading the store: %w", err)
 			}
-			found = true
-			break
+			return true, nil
 		}
-		if found {
-			low = middle
-		} else {
-			high = middle - 1
+		return false, nil
+	}
+	low, high := uint64(0), uint64(1) // the answer is at least low; once found, it is below high
+	for found := false; high-low > 1 || !found; {
+		middle := low + (high-low)/2
+		if !found {
+			middle = high
+		}
+		there, err := isThere(middle)
+		switch {
+		case err != nil:
+			return 0, err
+		case there && middle >= math.MaxInt32:
+			return 0, fmt.Errorf("the store holds a key %s or above, and nobody comes so far; it is damaged", key(middle))
+		case there:
+			low, high = middle, max(high, 2*middle)
+		default:
+			high, found = middle, true
 		}
 	}
 	return low, nil

@@ -42,8 +42,10 @@ type world struct {
 	lastTold map[string]told                   // receiver's integration and group → what it heard last
 	paged    map[int]bool                      // incidents of which somebody was told
 	watch    func(w *world, s Send)            // looks at everything that is let out
-	unsaved  bool                              // answers may be ErrUnsaved
+	lossy    bool                              // the disk is full: a crash loses what was not answered for
+	unsaved  bool                              // Prometheus is content with ErrUnsaved
 	crashes  int                               // so far
+	failures []failure                         // still to come
 	onStart  func(w *world, problems []string) // looks at what a start found; nil: there must be no problems
 }
 
@@ -94,15 +96,44 @@ func (w *world) wall() time.Time { return w.start.Add(w.elapsed + w.jumped) }
 
 func (w *world) instant() Instant { return Instant{Wall: w.wall(), Elapsed: w.elapsed} }
 
+// A failure is a loss of power at the n-th commit from now.
+type failure struct {
+	commit int
+	before bool // it is not done; else it is, and nothing that follows from it
+}
+
+// plan lets the next failure come.
+func (w *world) plan() {
+	w.disk.judge = nil
+	if len(w.failures) == 0 {
+		return
+	}
+	f, done := w.failures[0], w.disk.commits
+	w.failures = w.failures[1:]
+	w.disk.judge = func(n int, _ store.Batch) (before, after error) {
+		switch {
+		case n-done != f.commit:
+			return nil, nil
+		case f.before:
+			return errCrash, nil
+		}
+		return nil, errCrash
+	}
+}
+
 // boot starts an engine on what the disk holds, and gives it its first turn.
 func (w *world) boot() {
-	w.t.Helper()
 	w.back = 0
 	e, err := Start(ctx(), Options{Store: w.disk, Config: w.cfg, Sender: w, Seed: 1, Now: w.instant})
 	if err != nil {
 		w.t.Fatalf("start: %v", err)
 	}
 	w.e = e
+	if w.onStart != nil {
+		w.onStart(w, e.problems)
+	} else if len(e.problems) > 0 {
+		w.t.Fatalf("start: %v", e.problems)
+	}
 	w.turn()
 }
 
@@ -111,7 +142,10 @@ func (w *world) crash(downFor time.Duration) {
 	w.crashes++
 	w.e = nil
 	w.net.lose()
-	w.disk.heal()
+	w.plan()
+	if w.lossy {
+		w.forgetUnsaved()
+	}
 	w.back = w.elapsed + downFor
 	if downFor <= 0 {
 		w.boot()
@@ -120,7 +154,6 @@ func (w *world) crash(downFor time.Duration) {
 
 // turn is one turn of the engine. It reports the answers; none where the engine crashed meanwhile.
 func (w *world) turn(inputs ...Input) []Answer {
-	w.t.Helper()
 	if w.e == nil {
 		return nil
 	}
@@ -145,7 +178,6 @@ func (w *world) turn(inputs ...Input) []Answer {
 
 // took reports whether the engine still runs after a turn.
 func (w *world) took(err error) bool {
-	w.t.Helper()
 	if err == nil {
 		if err = w.e.prune(); err == nil {
 			return true
@@ -176,7 +208,6 @@ func (w *world) results() {
 
 // settle takes turns until nothing is due any more. That must come to an end.
 func (w *world) settle() {
-	w.t.Helper()
 	for range 10_000 {
 		w.results()
 		if w.e == nil {
@@ -194,7 +225,6 @@ func (w *world) settle() {
 
 // run lets time pass until so much of it has passed since the start.
 func (w *world) run(until time.Duration) {
-	w.t.Helper()
 	w.settle()
 	for {
 		next := w.next()
@@ -242,7 +272,7 @@ func (w *world) next() time.Duration {
 	return next
 }
 
-func labels(pairs ...string) router.Labels {
+func set(pairs ...string) router.Labels {
 	m := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]
@@ -250,10 +280,15 @@ func labels(pairs ...string) router.Labels {
 	return router.LabelsOf(m)
 }
 
+// alerts is one alert as it is posted.
+func alerts(pairs ...string) []*router.Alert {
+	return []*router.Alert{{Labels: set(pairs...), StartsAt: night, EndsAt: night.Add(4 * time.Minute)}}
+}
+
 // fire makes Prometheus send an alert, now and every minute until resolve.
 func (w *world) fire(pairs ...string) {
 	w.t.Helper()
-	ls := labels(pairs...)
+	ls := set(pairs...)
 	i := w.find(ls)
 	if i >= 0 && w.sources[i].over {
 		w.sources = slices.Delete(w.sources, i, i+1)
@@ -273,7 +308,7 @@ func (w *world) find(ls router.Labels) int {
 // resolve makes the source of an alert say that it is over.
 func (w *world) resolve(pairs ...string) {
 	w.t.Helper()
-	if i := w.find(labels(pairs...)); i >= 0 && !w.sources[i].over {
+	if i := w.find(set(pairs...)); i >= 0 && !w.sources[i].over {
 		w.sources[i].over = true
 		w.send(w.sources[i])
 	}
@@ -281,7 +316,6 @@ func (w *world) resolve(pairs ...string) {
 
 // send is what Prometheus posts about a source. That it is over need be heard once.
 func (w *world) send(s *source) {
-	w.t.Helper()
 	s.resend = w.elapsed + time.Minute
 	a := &router.Alert{Labels: s.labels, StartsAt: s.since, EndsAt: w.wall().Add(4 * time.Minute)}
 	if s.over {
@@ -294,7 +328,6 @@ func (w *world) send(s *source) {
 
 // post is Engine.Receive, and reports whether it answered 200.
 func (w *world) post(alerts ...*router.Alert) bool {
-	w.t.Helper()
 	if w.e == nil {
 		return false
 	}
@@ -308,7 +341,7 @@ func (w *world) post(alerts ...*router.Alert) bool {
 		return true
 	}
 	answers := w.turn(Alerts{Alerts: rest})
-	return answers != nil && answers[0].Err == nil
+	return answers != nil && (answers[0].Err == nil || w.unsaved && errors.Is(answers[0].Err, ErrUnsaved))
 }
 
 // act does what a person does. It reports what they are told; nil where they hear nothing.
@@ -404,8 +437,6 @@ var errCrash = errors.New("the machine lost its power")
 
 func newDisk() *disk { return &disk{Memory: store.NewMemory()} }
 
-func (d *disk) heal() { d.judge = nil }
-
 func (d *disk) Commit(ctx context.Context, b store.Batch) error {
 	var after error
 	if d.judge != nil {
@@ -457,8 +488,7 @@ type network struct {
 	made int
 	// outcome says what becomes of an attempt, and after how long; nil: it is delivered at once.
 	outcome func(s Send, attempt int) (Verdict, time.Duration)
-	// holds are keys whose outcome is never told.
-	deaf bool
+	deaf    bool // nothing is ever heard of what is sent
 }
 
 type letter struct {
@@ -499,12 +529,16 @@ func (w *world) Send(s Send, done func(Verdict)) {
 	if w.net.deaf {
 		return
 	}
-	v, latency := Verdict{Outcome: Delivered, Answer: "ok"}, time.Duration(0)
-	if w.net.outcome != nil {
-		v, latency = w.net.outcome(s, s.Delivery.Attempts+1)
-	}
+	v, latency := w.verdict(s)
 	w.net.made++
 	w.net.mail = append(w.net.mail, letter{s, w.elapsed + latency, w.net.made, v, done})
+}
+
+func (w *world) verdict(s Send) (Verdict, time.Duration) {
+	if w.net.outcome != nil {
+		return w.net.outcome(s, s.Delivery.Attempts+1)
+	}
+	return Verdict{Outcome: Delivered, Answer: "ok"}, 0
 }
 
 // Cancel takes back what has not begun: here, what takes longest.
@@ -519,7 +553,6 @@ func (w *world) Cancel(key string) bool {
 
 // inspect holds what is let out against what was let out before, and against what the engine believes.
 func (w *world) inspect(s Send) {
-	w.t.Helper()
 	d := s.Delivery
 	if d.Group != nil {
 		w.inspectGroup(s)
@@ -560,7 +593,6 @@ func (w *world) inspect(s Send) {
 
 // inspectGroup: no receiver hears the same twice because of a restart.
 func (w *world) inspectGroup(s Send) {
-	w.t.Helper()
 	d := s.Delivery
 	n := d.Group.Notify()
 	if len(n.Alerts) == 0 {
@@ -579,5 +611,7 @@ func (w *world) inspectGroup(s Send) {
 	if last, ok := w.lastTold[seat]; ok && last.key != now.key && last.what == now.what && now.at-last.at < n.RepeatInterval {
 		w.t.Fatalf("%s heard %s at %s and again at %s as %s (%s)", seat, now.what, last.at, now.at, now.key, n.Reason)
 	}
-	w.lastTold[seat] = now
+	if v, _ := w.verdict(s); v.Outcome == Delivered {
+		w.lastTold[seat] = now
+	}
 }

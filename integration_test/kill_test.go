@@ -62,8 +62,9 @@ func TestKillNine(t *testing.T) {
 	s.stop()
 }
 
-// shown takes in an incident as it was answered: what was shown before must be its beginning.
-func (s *siege) shown(answer string) {
+// shown takes in an incident as it was answered: what was shown before must be its beginning, and what was done to it
+// before it was asked for must be there.
+func (s *siege) shown(answer string, done acts, when string) {
 	var i incident
 	var raw struct {
 		Timeline []json.RawMessage `json:"timeline"`
@@ -102,20 +103,20 @@ func (s *siege) shown(answer string) {
 			}
 		}
 	}
-	s.checkActs(r, i)
+	s.checkActs(i, done, fmt.Sprintf("life %d, %s", s.life, when))
 }
 
 // checkActs looks for everything that people did and were answered 200 for.
-func (s *siege) checkActs(r *record, i incident) {
-	if r.acked != "" && !slices.ContainsFunc(i.Timeline, func(e event) bool {
-		return e.By == r.acked && (e.Event == "acknowledged" || e.Event == "note" && e.Text == "acknowledged after it was resolved")
+func (s *siege) checkActs(i incident, done acts, when string) {
+	if done.acked != "" && !slices.ContainsFunc(i.Timeline, func(e event) bool {
+		return e.By == done.acked && (e.Event == "acknowledged" || e.Event == "note" && e.Text == "acknowledged after it was resolved")
 	}) {
-		s.t.Errorf("%s acknowledged %s and was answered 200, and it is gone:\n%s", r.acked, r.id, i.trace())
+		s.t.Errorf("%s: %s acknowledged %s and was answered 200, and it is gone:\n%s", when, done.acked, i.ID, i.trace())
 	}
-	if r.acked != "" && i.Status == "triggered" {
-		s.t.Errorf("%s was acknowledged and is triggered:\n%s", r.id, i.trace())
+	if done.acked != "" && i.Status == "triggered" {
+		s.t.Errorf("%s: %s was acknowledged and is triggered:\n%s", when, i.ID, i.trace())
 	}
-	for _, note := range r.notes {
+	for _, note := range done.notes {
 		n := 0
 		for _, e := range i.Timeline {
 			if e.Text == note {
@@ -123,7 +124,7 @@ func (s *siege) checkActs(r *record, i incident) {
 			}
 		}
 		if n != 1 {
-			s.t.Errorf("%s has the note %q %d times:\n%s", r.id, note, n, i.trace())
+			s.t.Errorf("%s: %s has the note %q %d times:\n%s", when, i.ID, note, n, i.trace())
 		}
 	}
 }
@@ -165,12 +166,13 @@ func (s *siege) check(everything bool) {
 		ids = s.some(ids)
 	}
 	for _, id := range ids {
+		done := s.done(id)
 		status, answer, err := s.ask(http.MethodGet, "/api/midwatch/v1/incidents/"+id, "")
 		if err != nil || status != http.StatusOK {
 			s.t.Errorf("%s is gone: %d %v %s", id, status, err, answer)
 			continue
 		}
-		s.shown(answer)
+		s.shown(answer, done, "after the start")
 	}
 }
 

@@ -85,9 +85,8 @@ type record struct {
 	resolved  bool
 	climbed   bool           // everybody was paged
 	since     map[string]int // idempotency key of a page in the timeline → the life in which it was first seen there
-	acked     string         // who acknowledged and got 200
-	ackLife   int
-	notes     []string // whose POST got 200
+	acts
+	ackLife int
 }
 
 // A moment is when to kill: at the nth event of a kind, or after some time.
@@ -291,7 +290,24 @@ func (s *siege) look(chance *rand.Rand) {
 		return
 	}
 	i := page.Incidents[chance.IntN(len(page.Incidents))]
+	done := s.done(i.ID)
 	if status, answer, err := s.ask(http.MethodGet, "/api/midwatch/v1/incidents/"+i.ID, ""); err == nil && status == http.StatusOK {
-		s.shown(answer)
+		s.shown(answer, done, "under load")
 	}
+}
+
+// acts are what people did to an incident and got 200 for.
+type acts struct {
+	acked string // who acknowledged
+	notes []string
+}
+
+// done is what was done to the incident so far: all that is asked from now on must know of it.
+func (s *siege) done(id string) acts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.known[id]; r != nil {
+		return acts{r.acked, slices.Clone(r.notes)}
+	}
+	return acts{}
 }

@@ -12,8 +12,8 @@ func (t *Table) appoint(e *entry) {
 	t.expiries.add(end, e)
 }
 
-// NextExpiry is when the next firing alert ends unless it is heard of before; zero is never.
-func (t *Table) NextExpiry() time.Time {
+// nextExpiry is when the next firing alert ends unless it is heard of before; zero is never.
+func (t *Table) nextExpiry() time.Time {
 	for {
 		at, e, ok := t.expiries.first()
 		if !ok || t.holds(at, e) {
@@ -45,26 +45,17 @@ func (t *Table) again(e *entry) {
 	}
 }
 
-// Expired ends the firing alerts whose EndsAt has come by now without news, and returns them in the order of their
-// ends. Each is returned once for each time that it fired.
-func (t *Table) Expired(now time.Time) []*Alert {
-	var ended []*Alert
-	for _, e := range t.expire(now) {
-		a, _ := t.read(e)
-		ended = append(ended, a)
-	}
-	return ended
-}
-
+// expire ends the firing alerts whose EndsAt has come by now without news, and returns them in the order of their ends.
+// Each is returned once for each time that it fired.
 func (t *Table) expire(now time.Time) []*entry {
 	var ended []*entry
-	for at := t.NextExpiry(); !at.IsZero() && !at.After(now); at = t.NextExpiry() {
+	for at := t.nextExpiry(); !at.IsZero() && !at.After(now); at = t.nextExpiry() {
 		_, e, _ := t.expiries.first()
 		t.expiries.drop()
 		s := t.shard(e.key)
 		s.mu.Lock()
 		e.queued = time.Time{}
-		// It may have been touched since NextExpiry looked.
+		// It may have been touched since nextExpiry looked.
 		if e.alert.ResolvedAt(now) {
 			e.alert.Ended = true
 			t.count(e, false)
@@ -77,9 +68,9 @@ func (t *Table) expire(now time.Time) []*entry {
 	return ended
 }
 
-// GC forgets the alerts that have ended, and returns how many. Those that a group has yet to tell of stay there, but
+// gc forgets the alerts that have ended, and returns how many. Those that a group has yet to tell of stay there, but
 // are nowhere else, and what arrives about them finds them unknown.
-func (t *Table) GC(now time.Time) int {
+func (t *Table) gc(now time.Time) int {
 	var n int
 	for e := range t.entries() {
 		s := t.shard(e.key)

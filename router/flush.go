@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 )
@@ -104,7 +105,7 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 	var (
 		repeat = g.node.route.RouteOpts.RepeatInterval
 		key    = LogKey{g.Key, g.Receiver, i.Name, i.Index}
-		known  = r.log.Get(key)
+		known  = r.log.get(key)
 		reason = decide(known, rd.firing, rd.resolved, i.SendResolved, repeat, rd.at)
 	)
 	if reason == Nothing {
@@ -112,7 +113,7 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 	}
 	entry := LogEntry{LogKey: key, Firing: rd.firing, Resolved: rd.resolved}
 	if reason != First {
-		entry.State = known.State
+		entry.State = maps.Clone(known.State) // the integration may write to it
 	}
 	alerts := rd.alerts
 	if !i.SendResolved {
@@ -137,12 +138,14 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 		Entry:          entry,
 	}}
 	f.Ref = r.ref(f)
-	r.launch(f)
 	rd.open++
 	r.emit(f.Notify)
+	r.launch(f)
 }
 
+// launch waits for the outcome. The alerts are with who sends them.
 func (r *Router) launch(f *flight) {
+	f.Alerts = nil
 	r.flights[f.Ref] = f
 	r.busy[f.seat()] = f
 }
@@ -202,13 +205,13 @@ func (r *Router) Sent(ref Ref, ok bool, at time.Time, state map[string]string) [
 // record writes to the log that an integration has been told. The time is when it had been, not when it was decided:
 // so a repeat_interval that is a multiple of the group_interval comes one group_interval later, as in Alertmanager.
 func (r *Router) record(e LogEntry, at time.Time, repeat time.Duration) {
-	if known := r.log.Get(e.LogKey); known != nil && known.Timestamp.After(at) {
+	if known := r.log.get(e.LogKey); known != nil && known.Timestamp.After(at) {
 		return // a peer told it since
 	}
 	e.Timestamp = at
 	e.ExpiresAt = expiry(at, r.opts.Retention, repeat)
 	r.log.put(e)
-	r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
+	r.emit(LogChanged{Entry: *r.log.get(e.LogKey)})
 }
 
 // MergeLog takes in what peers have logged. Where a peer has told an integration, we need not.
@@ -216,8 +219,8 @@ func (r *Router) MergeLog(entries []LogEntry, now time.Time) []Effect {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range entries {
-		if r.log.Merge(e, now) {
-			r.emit(LogChanged{Entry: *r.log.Get(e.LogKey)})
+		if r.log.merge(e, now) {
+			r.emit(LogChanged{Entry: *r.log.get(e.LogKey)})
 		}
 	}
 	return r.effects()

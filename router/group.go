@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -20,7 +21,7 @@ type Group struct {
 	// The group speaks at Anchor, and then at every Interval after it. Next is the next such time, and is not stored:
 	// it follows from the time that has passed.
 	Anchor   time.Time     `json:"anchor"`
-	Interval time.Duration `json:"interval"` // the route's group_interval; positive
+	Interval time.Duration `json:"interval"` // the route's group_interval; 0 means 5m
 	Next     time.Time     `json:"-"`
 
 	// Cleared is when the group last let go of what had resolved. An alert that had ended by then, and was not heard of
@@ -35,8 +36,9 @@ func (g Group) Due() time.Time { return g.Next }
 func (g Group) Step(now time.Time) Group {
 	g.Next = g.Anchor
 	if !g.Anchor.After(now) {
-		passed := now.Sub(g.Anchor) / g.Interval
-		g.Next = g.Anchor.Add((passed + 1) * g.Interval)
+		every := cmp.Or(g.Interval, 5*time.Minute)
+		passed := now.Sub(g.Anchor) / every
+		g.Next = g.Anchor.Add((passed + 1) * every)
 	}
 	return g
 }

@@ -33,23 +33,23 @@ type LogEntry struct {
 	State     map[string]string `json:"state,omitempty"`    // the integration's own memory, as Slack's message to update
 }
 
-// A Log remembers the latest entry of each key. The zero value is empty and ready.
-type Log struct {
+// A logbook remembers the latest entry of each key. The zero value is empty and ready.
+type logbook struct {
 	entries map[LogKey]*LogEntry
 }
 
-// Get returns the entry, or nil. What expired is there until GC takes it, as in Alertmanager.
-func (l *Log) Get(k LogKey) *LogEntry { return l.entries[k] }
+// get returns the entry, or nil. What expired is there until gc takes it, as in Alertmanager.
+func (l *logbook) get(k LogKey) *LogEntry { return l.entries[k] }
 
-// Len is the number of entries.
-func (l *Log) Len() int { return len(l.entries) }
+// len is the number of entries.
+func (l *logbook) len() int { return len(l.entries) }
 
-// All yields every entry, in no order.
-func (l *Log) All() iter.Seq[*LogEntry] { return maps.Values(l.entries) }
+// all yields every entry, in no order.
+func (l *logbook) all() iter.Seq[*LogEntry] { return maps.Values(l.entries) }
 
-// Merge takes an entry in, from ourselves or from a peer, and reports whether it was news: what has expired is not, nor
+// merge takes an entry in, from ourselves or from a peer, and reports whether it was news: what has expired is not, nor
 // is what is not newer than the entry that we have.
-func (l *Log) Merge(e LogEntry, now time.Time) bool {
+func (l *logbook) merge(e LogEntry, now time.Time) bool {
 	if e.ExpiresAt.Before(now) {
 		return false
 	}
@@ -60,7 +60,7 @@ func (l *Log) Merge(e LogEntry, now time.Time) bool {
 	return true
 }
 
-func (l *Log) put(e LogEntry) {
+func (l *logbook) put(e LogEntry) {
 	if l.entries == nil {
 		l.entries = map[LogKey]*LogEntry{}
 	}
@@ -77,8 +77,8 @@ func ascending(hashes []uint64) []uint64 {
 	return slices.Sorted(slices.Values(hashes))
 }
 
-// GC removes the entries that expired by now, and returns them.
-func (l *Log) GC(now time.Time) []LogEntry {
+// gc removes the entries that expired by now, and returns them.
+func (l *logbook) gc(now time.Time) []LogEntry {
 	var gone []LogEntry
 	for k, e := range l.entries {
 		if !e.ExpiresAt.After(now) {
@@ -91,7 +91,7 @@ func (l *Log) GC(now time.Time) []LogEntry {
 }
 
 // shift moves every instant of the log. Entries that were handed out stay as they were.
-func (l *Log) shift(by time.Duration) {
+func (l *logbook) shift(by time.Duration) {
 	for k, e := range l.entries {
 		moved := *e
 		moved.Timestamp = e.Timestamp.Add(by)

@@ -73,7 +73,7 @@ func TestSubset(t *testing.T) {
 }
 
 func TestTheLogKeepsTheNewest(t *testing.T) {
-	var log Log
+	var log logbook
 	key := LogKey{`{}:{alertname="A"}`, "db", "webhook", 2}
 	if key.String() != `{}:{alertname="A"}:db/webhook/2` {
 		t.Errorf("known to peers as %s", key)
@@ -91,20 +91,20 @@ func TestTheLogKeepsTheNewest(t *testing.T) {
 		{entry("00:09", 9), "00:10", false},
 		{entry("00:11", 4), "02:00", false}, // expired on its way
 	} {
-		if got := log.Merge(c.entry, at(c.now)); got != c.news {
+		if got := log.merge(c.entry, at(c.now)); got != c.news {
 			t.Errorf("an entry of %s was news: %v", c.entry.Timestamp, got)
 		}
 	}
-	if got := log.Get(key).Firing; !slices.Equal(got, []uint64{1, 2, 3}) {
+	if got := log.get(key).Firing; !slices.Equal(got, []uint64{1, 2, 3}) {
 		t.Errorf("it says that %v fire", got)
 	}
-	if !log.Merge(entry("00:12", 5), at("00:12")) || log.Len() != 1 {
+	if !log.merge(entry("00:12", 5), at("00:12")) || log.len() != 1 {
 		t.Error("a newer entry did not replace the older")
 	}
-	if gone := log.GC(at("01:11:59")); len(gone) != 0 {
+	if gone := log.gc(at("01:11:59")); len(gone) != 0 {
 		t.Errorf("%v expired early", gone)
 	}
-	if gone := log.GC(at("01:12")); !reflect.DeepEqual(gone, []LogEntry{entry("00:12", 5)}) || log.Len() != 0 {
+	if gone := log.gc(at("01:12")); !reflect.DeepEqual(gone, []LogEntry{entry("00:12", 5)}) || log.len() != 0 {
 		t.Errorf("%v expired", gone)
 	}
 }

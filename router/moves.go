@@ -83,9 +83,9 @@ func (t *Table) LoadMove(m Move) {
 	}
 }
 
-// Restored lets every alert that fired when we stopped fire on for at least resolveTimeout from now: nothing ends
+// restored lets every alert that fired when we stopped fire on for at least resolveTimeout from now: nothing ends
 // because we were away (SPEC §5.8). It follows the last Load.
-func (t *Table) Restored(now time.Time, resolveTimeout time.Duration) {
+func (t *Table) restored(now time.Time, resolveTimeout time.Duration) {
 	least := now.Add(resolveTimeout).Round(0)
 	t.each(func(e *entry) {
 		switch a := &e.alert; {

@@ -17,19 +17,10 @@ const (
 	Refusal   Change = "refused"   // too many alerts of its name fire; it was not taken in
 )
 
-// Put takes in a report of an alert, complete but for UpdatedAt, which becomes now. It returns what the table holds of
-// the alert from now on, and what changed. The text of a is copied.
+// put takes in a report of an alert, complete but for UpdatedAt, which becomes now. It returns where the table keeps
+// it, nil if it was refused, and what changed. The text of a is copied.
 //
 // A report that overlaps the firing period that is known is merged with it, any other replaces it, as in Alertmanager.
-func (t *Table) Put(a *Alert, now time.Time) (*Alert, Change) {
-	e, change := t.put(a, now)
-	if e == nil {
-		return a, change
-	}
-	stored, _ := t.read(e)
-	return stored, change
-}
-
 func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 	in := *a
 	in.UpdatedAt, in.StartsAt, in.EndsAt = now.Round(0), a.StartsAt.Round(0), a.EndsAt.Round(0)
@@ -124,8 +115,8 @@ func (t *Table) count(e *entry, fires bool) {
 	}
 }
 
-// Committed says that all that Put changed so far is on disk: from here on, Touch may answer for it.
-func (t *Table) Committed() {
+// committed says that all that put changed so far is on disk: from here on, Touch may answer for it.
+func (t *Table) committed() {
 	for i, e := range t.fresh {
 		s := t.shard(e.key)
 		s.mu.Lock()

@@ -59,7 +59,7 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now = now.Round(0)
-	r.table.Restored(now, r.opts.ResolveTimeout)
+	r.table.restored(now, r.opts.ResolveTimeout)
 	r.table.forgetBefore(s.Stopped.Truncate(r.opts.ForgetEvery))
 	r.forget.begin(now)
 	r.sweep.begin(now)
@@ -311,7 +311,7 @@ func (r *Router) Shifted(by time.Duration) []Effect {
 			}
 		}
 	}
-	for _, e := range slices.SortedFunc(r.log.All(), func(a, b *LogEntry) int {
+	for _, e := range slices.SortedFunc(r.log.all(), func(a, b *LogEntry) int {
 		return cmp.Compare(a.LogKey.String(), b.LogKey.String())
 	}) {
 		r.emit(LogChanged{Entry: *e})

@@ -64,7 +64,7 @@ type Router struct {
 	mu      sync.RWMutex
 	nodes   map[*dispatch.Route]*node
 	groups  map[string]*group // by Group.ID
-	log     Log
+	log     logbook
 	flights map[Ref]*flight
 	busy    map[seat]*flight
 
@@ -91,7 +91,7 @@ type node struct {
 func New(o Options) *Router {
 	o = o.withDefaults()
 	r := &Router{
-		table:   NewTable(o.AlertnameLimit),
+		table:   newTable(o.AlertnameLimit, Labels.Hash),
 		groups:  map[string]*group{},
 		flights: map[Ref]*flight{},
 		busy:    map[seat]*flight{},
@@ -130,7 +130,7 @@ func (r *Router) Touch(a *Alert, now time.Time) bool {
 
 // Committed says that every Stored so far is on disk. Until then, repetitions of those alerts are not Touch's to
 // answer: a 200 means that it is on disk.
-func (r *Router) Committed() { r.table.Committed() }
+func (r *Router) Committed() { r.table.committed() }
 
 // Due is when Elapsed next wants to be called; zero is never.
 func (r *Router) Due() time.Time {
@@ -141,11 +141,11 @@ func (r *Router) Due() time.Time {
 		}
 	}
 	sooner(r.nextFlush())
-	sooner(r.table.NextExpiry())
+	sooner(r.table.nextExpiry())
 	if r.table.Len() > 0 {
 		sooner(r.forget.next)
 	}
-	if r.log.Len() > 0 {
+	if r.log.len() > 0 {
 		sooner(r.sweep.next)
 	}
 	return due
@@ -175,10 +175,10 @@ func (r *Router) Elapsed(now time.Time) []Effect {
 		r.flush(g, now)
 	}
 	if r.forget.due(now) {
-		r.table.GC(now)
+		r.table.gc(now)
 	}
 	if r.sweep.due(now) {
-		for _, e := range r.log.GC(now) {
+		for _, e := range r.log.gc(now) {
 			r.emit(LogChanged{Entry: e, Deleted: true})
 		}
 	}

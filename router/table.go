@@ -21,7 +21,7 @@ type Table struct {
 	size   atomic.Int64        // without those that are forgotten
 
 	expiries agenda[*entry]
-	fresh    []*entry       // changed since Committed
+	fresh    []*entry       // changed since committed
 	limit    int            // firing alerts of one name; 0: any number
 	named    map[string]int // how many fire, by name; only kept under a limit
 	texts    interner
@@ -50,12 +50,8 @@ type shard struct {
 	spare   []*entry // the list before it, to be filled again
 }
 
-// NewTable returns an empty table. A positive limit is how many alerts of one alertname may fire at once; past it,
-// Put refuses more of them (Alertmanager's --alerts.per-alertname-limit).
-func NewTable(limit int) *Table {
-	return newTable(limit, Labels.Hash)
-}
-
+// newTable returns an empty table. A positive limit is how many alerts of one alertname may fire at once; past it,
+// put refuses more of them (Alertmanager's --alerts.per-alertname-limit).
 func newTable(limit int, hash func(Labels) uint64) *Table {
 	t := &Table{hash: hash, limit: limit, named: map[string]int{}, texts: interner{}}
 	for i := range t.shards {
@@ -98,7 +94,7 @@ func (s *shard) remove(e *entry) {
 
 // Touch takes in a report that says nothing new: of an alert that is known, committed and firing, goes on firing, and
 // changes in nothing but EndsAt and UpdatedAt. It then reports true, and no more is to be done. Else it has changed
-// nothing, and the report is for Router.Receive. The table is left exactly as Put would leave it.
+// nothing, and the report is for Router.Receive. The table is left exactly as Receive would leave it.
 //
 // This is where nearly everything arrives, so it allocates nothing, and keeps nothing of a, whose memory may be reused.
 // a must be complete.

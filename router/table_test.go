@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,8 +44,27 @@ func report(name, from, until, note string) *Alert {
 	}
 }
 
+// Put and Expired are put and expire for those who would see alerts, not entries.
+func (t *Table) Put(a *Alert, now time.Time) (*Alert, Change) {
+	e, change := t.put(a, now)
+	if e == nil {
+		return nil, change
+	}
+	stored, _ := t.read(e)
+	return stored, change
+}
+
+func (t *Table) Expired(now time.Time) []*Alert {
+	var ended []*Alert
+	for _, e := range t.expire(now) {
+		a, _ := t.read(e)
+		ended = append(ended, a)
+	}
+	return ended
+}
+
 func TestEveryReportSaysWhatItChanged(t *testing.T) {
-	table := NewTable(0)
+	table := newTable(0, Labels.Hash)
 	for _, step := range []struct {
 		now    string
 		report *Alert
@@ -112,7 +130,7 @@ func TestPutIsAlertmanagers(t *testing.T) {
 		if missing != nil {
 			rt.Fatal(missing)
 		}
-		table := NewTable(0)
+		table := newTable(0, Labels.Hash)
 		var got *Alert
 		for i, a := range reports {
 			got, _ = table.Put(a, began.Add(time.Duration(i)*time.Second))
@@ -127,7 +145,7 @@ func TestPutIsAlertmanagers(t *testing.T) {
 // would have found something to say.
 func TestTouchIsPutWithNothingToSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		touched, put := NewTable(0), NewTable(0)
+		touched, put := newTable(0, Labels.Hash), newTable(0, Labels.Hash)
 		for i := range rapid.IntRange(1, 10).Draw(t, "reports") {
 			now := began.Add(time.Duration(i) * time.Second)
 			a := nearReport(t)
@@ -146,7 +164,7 @@ func TestTouchIsPutWithNothingToSay(t *testing.T) {
 			yes := touched.Touch(a, now)
 			if !yes {
 				touched.Put(a, now)
-				touched.Committed()
+				touched.committed()
 			}
 			if yes && change != Refreshed {
 				t.Errorf("touched, though the report %s", change)
@@ -155,7 +173,7 @@ func TestTouchIsPutWithNothingToSay(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("the table holds %+v, want %+v", got, want)
 			}
-			if got, want := touched.NextExpiry(), put.NextExpiry(); !got.Equal(want) {
+			if got, want := touched.nextExpiry(), put.nextExpiry(); !got.Equal(want) {
 				t.Errorf("next end at %s, want %s", got, want)
 			}
 		}
@@ -163,7 +181,7 @@ func TestTouchIsPutWithNothingToSay(t *testing.T) {
 }
 
 func TestTouchIsForWhatIsKnownAndOnDisk(t *testing.T) {
-	table := NewTable(0)
+	table := newTable(0, Labels.Hash)
 	touch := func(a *Alert, now string) bool { return table.Touch(a, at(now)) }
 
 	if touch(report("A", "00:00", "00:04", "x"), "00:00") {
@@ -173,7 +191,7 @@ func TestTouchIsForWhatIsKnownAndOnDisk(t *testing.T) {
 	if touch(report("A", "00:00", "00:05", "x"), "00:01") {
 		t.Error("touched an alert that is not on disk")
 	}
-	table.Committed()
+	table.committed()
 	if !touch(report("A", "00:00", "00:05", "x"), "00:01") {
 		t.Error("did not touch a repetition")
 	}
@@ -202,96 +220,13 @@ func TestTouchIsForWhatIsKnownAndOnDisk(t *testing.T) {
 	}
 }
 
-// An end of our own making may come nearer, when the resolve timeout was made shorter. That is for the agenda to know.
-func TestTouchMovesNoEndNearer(t *testing.T) {
-	table := NewTable(0)
-	ours := func(until string) *Alert {
-		a := report("A", "00:00", until, "x")
-		a.Timeout = true
-		return a
-	}
-	table.Put(ours("00:50"), at("00:00"))
-	table.Committed()
-	if table.Touch(ours("00:40"), at("00:01")) {
-		t.Error("the end was moved nearer by a touch")
-	}
-	if _, change := table.Put(ours("00:40"), at("00:01")); change != Refreshed || !table.NextExpiry().Equal(at("00:40")) {
-		t.Errorf("%s, next end at %s", change, table.NextExpiry())
-	}
-	if !table.Touch(ours("00:40"), at("00:02")) || !table.Touch(ours("00:41"), at("00:02")) {
-		t.Error("an end that stays or moves away needs no more than a touch")
-	}
-}
-
-func TestAnAlertExpiresOnceForEachTimeItFired(t *testing.T) {
-	table := NewTable(0)
-	expired := func(now string) string {
-		var names []string
-		for _, a := range table.Expired(at(now)) {
-			names = append(names, a.Name())
-		}
-		return strings.Join(names, " ")
-	}
-	next := func(want string) {
-		t.Helper()
-		if got := table.NextExpiry(); want == "never" && !got.IsZero() || want != "never" && !got.Equal(at(want)) {
-			t.Errorf("next end at %s, want %s", got, want)
-		}
-	}
-	next("never")
-	table.Put(report("A", "00:00", "00:04", ""), at("00:00"))
-	table.Put(report("B", "00:00", "00:03", ""), at("00:00"))
-	table.Committed()
-	next("00:03")
-
-	table.Touch(report("B", "00:00", "00:05", ""), at("00:01"))
-	next("00:04")
-	if got := expired("00:03"); got != "" {
-		t.Errorf("%s ended, though it was heard of", got)
-	}
-	if got := expired("00:05"); got != "A B" {
-		t.Errorf("%q ended, want A, then B", got)
-	}
-	if got := expired("00:06"); got != "" {
-		t.Errorf("%s ended twice", got)
-	}
-	next("never")
-
-	table.Put(report("B", "00:07", "00:20", ""), at("00:07"))
-	table.Put(&Alert{Labels: Labels{{"alertname", "B"}}, StartsAt: at("00:07"), EndsAt: at("00:09")}, at("00:09"))
-	if got := expired("00:30"); got != "" {
-		t.Errorf("%s expired, though its source had resolved it", got)
-	}
-
-	// Where the source says just in time what we were about to notice, it is not noticed again.
-	table.Put(report("D", "00:30", "00:31", ""), at("00:30"))
-	if _, change := table.Put(report("D", "00:30", "00:31", ""), at("00:31")); change != Resolved {
-		t.Errorf("D: %s, want resolved", change)
-	}
-	if got := expired("00:31"); got != "" {
-		t.Errorf("%s expired, though its source had resolved it", got)
-	}
-
-	// An end of our own making may come nearer again; then the first appointment no longer counts.
-	long := report("C", "00:30", "00:50", "")
-	long.Timeout = true
-	table.Put(long, at("00:30"))
-	next("00:50")
-	table.Put(report("C", "00:30", "00:40", ""), at("00:31"))
-	next("00:40")
-	if got := expired("00:40"); got != "C" {
-		t.Errorf("%q ended, want C", got)
-	}
-	next("never")
-}
-
 // Two alerts are two, though a hash may not tell them apart.
 func TestCollidingAlertsAreTwo(t *testing.T) {
 	table := newTable(0, func(Labels) uint64 { return 7 })
 	for i, name := range []string{"A", "B", "C"} {
 		table.Put(report(name, "00:00", fmt.Sprintf("00:0%d", 3+i), name), at("00:00"))
 	}
-	table.Committed()
+	table.committed()
 	if !table.Touch(report("B", "00:00", "00:09", "B"), at("00:01")) {
 		t.Error("did not find B")
 	}
@@ -312,122 +247,16 @@ func TestCollidingAlertsAreTwo(t *testing.T) {
 		if ended := table.Expired(at(now)); len(ended) != 1 || ended[0].Name() != name {
 			t.Fatalf("%s: %v ended, want %s", now, ended, name)
 		}
-		table.GC(at(now))
+		table.gc(at(now))
 		if table.Get(Labels{{"alertname", name}}) != nil || table.Len() != 2-i {
 			t.Errorf("%s was not forgotten: %d left", name, table.Len())
 		}
 	}
 }
 
-func TestEndedAlertsAreForgotten(t *testing.T) {
-	table := NewTable(0)
-	table.Put(report("A", "00:00", "00:04", "x"), at("00:00"))
-	table.Put(report("B", "00:00", "00:09", "x"), at("00:00"))
-	table.Expired(at("00:05"))
-	if n := table.GC(at("00:05")); n != 1 {
-		t.Errorf("%d forgotten, want 1", n)
-	}
-	var left []string
-	for a := range table.All() {
-		left = append(left, a.Name())
-	}
-	if !slices.Equal(left, []string{"B"}) || table.Len() != 1 {
-		t.Errorf("%v are left, %d of them", left, table.Len())
-	}
-	// Who is forgotten comes as a stranger: nothing is merged.
-	stored, change := table.Put(report("A", "00:02", "00:03", "y"), at("00:06"))
-	if change != FirstSeen || !stored.StartsAt.Equal(at("00:02")) {
-		t.Errorf("%s, holds %+v", change, stored)
-	}
-}
-
-func TestMovesAreYieldedOnce(t *testing.T) {
-	table := NewTable(0)
-	for _, name := range []string{"A", "B", "C"} {
-		table.Put(report(name, "00:00", "00:04", "x"), at("00:00"))
-	}
-	table.Committed()
-	moves := func() (all []Move) {
-		for m := range table.Moves() {
-			all = append(all, m)
-		}
-		return all
-	}
-	if got := moves(); len(got) != 0 {
-		t.Errorf("what Put stored moved: %v", got)
-	}
-	for _, now := range []string{"00:01", "00:02"} {
-		table.Touch(report("B", "00:00", "00:09", "x"), at(now))
-	}
-	b := table.Get(Labels{{"alertname", "B"}})
-	want := []Move{{b.Hash(), b.Fingerprint(), at("00:09"), at("00:02")}}
-	if got := moves(); !reflect.DeepEqual(got, want) {
-		t.Errorf("moved %v, want %v", got, want)
-	}
-	if got := moves(); len(got) != 0 {
-		t.Errorf("moved twice: %v", got)
-	}
-
-	// Who stops in the middle finds the rest next time, also when all were in one shard.
-	crowd := newTable(0, func(Labels) uint64 { return 7 })
-	for _, name := range []string{"A", "B", "C"} {
-		crowd.Put(report(name, "00:00", "00:04", "x"), at("00:00"))
-	}
-	crowd.Committed()
-	for _, name := range []string{"A", "B", "C"} {
-		crowd.Touch(report(name, "00:00", "00:10", "x"), at("00:03"))
-	}
-	n := 0
-	for range crowd.Moves() {
-		n++
-		break
-	}
-	for range crowd.Moves() {
-		n++
-	}
-	if n != 3 {
-		t.Errorf("%d moved, want 3", n)
-	}
-
-	// A restart finds the last of what was recorded.
-	fresh := NewTable(0)
-	fresh.Load(report("B", "00:00", "00:02", "old"))
-	fresh.Load(report("B", "00:00", "00:04", "x"))
-	fresh.LoadMove(want[0])
-	fresh.LoadMove(Move{Hash: 1, Fingerprint: 2})
-	got := fresh.Get(b.Labels)
-	if !got.EndsAt.Equal(at("00:09")) || got.Annotations.Get("note") != "x" || fresh.Len() != 1 {
-		t.Errorf("restored %+v", got)
-	}
-}
-
-func TestNothingEndsBecauseWeWereAway(t *testing.T) {
-	table := NewTable(0)
-	table.Load(report("A", "00:00", "00:04", ""))          // fired when we stopped
-	table.Load(report("B", "00:00", "02:00", ""))          // fires for longer anyway
-	ended := report("C", "00:00", "00:03", "")             // had ended before
-	behind := report("D", "00:00", "03:00", "")            // had ended; but the clock came back behind that
-	table.Load(&Alert{Labels: Labels{{"alertname", "E"}}}) // has no end
-	ended.Ended, behind.Ended = true, true
-	table.Load(ended)
-	table.Load(behind)
-
-	table.Restored(at("01:00"), 5*time.Minute)
-	for name, want := range map[string]time.Time{
-		"A": at("01:05"), "B": at("02:00"), "C": at("00:03"), "D": at("01:00"), "E": {},
-	} {
-		if got := table.Get(Labels{{"alertname", name}}).EndsAt; !got.Equal(want) {
-			t.Errorf("%s ends at %s, want %s", name, got, want)
-		}
-	}
-	if got := table.NextExpiry(); !got.Equal(at("01:05")) {
-		t.Errorf("next end at %s", got)
-	}
-}
-
 // A limit is on what fires: an alert that ended makes room.
 func TestTooManyAlertsOfOneNameAreRefused(t *testing.T) {
-	table := NewTable(2)
+	table := newTable(2, Labels.Hash)
 	put := func(name, instance, until, now string) Change {
 		a := report(name, "00:00", until, "")
 		a.Labels = append(a.Labels, Label{"instance", instance})
@@ -471,7 +300,7 @@ func TestTooManyAlertsOfOneNameAreRefused(t *testing.T) {
 func TestPutKeepsNothingOfTheSendersMemory(t *testing.T) {
 	body := []byte("alertnameAnotex")
 	text := func(from, to int) string { return unsafe.String(&body[from], to-from) }
-	table := NewTable(0)
+	table := newTable(0, Labels.Hash)
 	a := &Alert{
 		Labels:      Labels{{text(0, 9), text(9, 10)}},
 		Annotations: Labels{{text(10, 14), text(14, 15)}},
@@ -487,14 +316,14 @@ func TestPutKeepsNothingOfTheSendersMemory(t *testing.T) {
 // Run with -race: senders touch, people read, and the engine puts, ends and forgets, all at once.
 func TestManyMayTouchAndReadAtOnce(t *testing.T) {
 	const alerts, rounds = 300, 20
-	table := NewTable(0)
+	table := newTable(0, Labels.Hash)
 	labelsOf := func(n int) Labels {
 		return Labels{{"alertname", "A"}, {"n", fmt.Sprint(n)}}
 	}
 	for n := range alerts {
 		table.Put(&Alert{Labels: labelsOf(n), EndsAt: began.Add(time.Hour), Timeout: n%10 == 0}, began)
 	}
-	table.Committed()
+	table.committed()
 	var wg sync.WaitGroup
 	for sender := range 4 {
 		wg.Go(func() {
@@ -527,11 +356,11 @@ func TestManyMayTouchAndReadAtOnce(t *testing.T) {
 		for n := 0; n < alerts; n += 10 {
 			table.Put(&Alert{Labels: labelsOf(n), EndsAt: now.Add(time.Millisecond)}, now)
 		}
-		table.Committed()
+		table.committed()
 		for range table.Moves() {
 		}
 		table.Expired(now.Add(time.Millisecond))
-		table.GC(now.Add(time.Millisecond))
+		table.gc(now.Add(time.Millisecond))
 	}
 	wg.Wait()
 	if table.Len() != alerts-alerts/10 {

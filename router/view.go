@@ -72,7 +72,7 @@ func (r *Router) GroupsOf(l Labels) []Group {
 func (r *Router) LogEntry(k LogKey) (LogEntry, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if e := r.log.Get(k); e != nil {
+	if e := r.log.get(k); e != nil {
 		return *e, true
 	}
 	return LogEntry{}, false
@@ -82,8 +82,8 @@ func (r *Router) LogEntry(k LogKey) (LogEntry, bool) {
 func (r *Router) LogEntries() []LogEntry {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	entries := make([]LogEntry, 0, r.log.Len())
-	for e := range r.log.All() {
+	entries := make([]LogEntry, 0, r.log.len())
+	for e := range r.log.all() {
 		entries = append(entries, *e)
 	}
 	return entries
