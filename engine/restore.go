@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,8 +120,8 @@ func (r *restorer) checkFormat() error {
 
 // restoreCounters finds the newest numbers without reading what they are of.
 func (r *restorer) restoreCounters() error {
-	last, err := newest(r.ctx, r.s, prefIncident, func(n uint64) string { return prefIncident + num(int(n)) }) //nolint:gosec // bounded
-	r.c.last = int(last)                                                                                     //nolint:gosec // bounded
+	last, err := newest(r.ctx, r.s, prefIncident, func(n uint64) string { return prefIncident + num(int(n)) })
+	r.c.last = int(last)
 	if err == nil {
 		r.c.seq, err = newest(r.ctx, r.s, prefEvent, func(n uint64) string { return prefEvent + seqKey(n) })
 	}
@@ -131,6 +130,8 @@ func (r *restorer) restoreCounters() error {
 	}
 	return err
 }
+
+const maxNumber = 1 << 33 // centuries of incidents; and its ten digits are as many as num writes
 
 // newest is the highest number of a key below the prefix, of those from 1 on that key writes in order; 0: there is none.
 // A store can only walk forward, so it is asked a few dozen times whether anything comes after.
@@ -155,7 +156,7 @@ func newest(ctx context.Context, s store.Store, prefix string, key func(uint64) 
 		switch {
 		case err != nil:
 			return 0, err
-		case there && middle >= math.MaxInt32:
+		case there && middle >= maxNumber:
 			return 0, fmt.Errorf("the store holds a key %s or above, and nobody comes so far; it is damaged", key(middle))
 		case there:
 			low, high = middle, max(high, 2*middle)

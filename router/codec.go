@@ -12,7 +12,6 @@ import (
 const (
 	alertForm = 1
 	entryForm = 1
-	moveForm  = 1
 )
 
 // The flags of an alert's record.
@@ -123,34 +122,6 @@ func DecodeLogEntry(b []byte) (LogEntry, error) {
 		return LogEntry{}, fmt.Errorf("stored log entry: %w", err)
 	}
 	return e, nil
-}
-
-// Encode appends the stored form of one moved alert to b.
-func (m Move) Encode(b []byte) []byte {
-	b = append(b, moveForm)
-	b = binary.LittleEndian.AppendUint64(b, m.Hash)
-	b = binary.LittleEndian.AppendUint64(b, m.Fingerprint)
-	b = appendTime(b, m.EndsAt)
-	return appendTime(b, m.UpdatedAt)
-}
-
-// DecodeMoves calls yield for each of the moves that were encoded one after the other into b.
-func DecodeMoves(b []byte, yield func(Move)) error {
-	r := reader{b: b}
-	for len(r.b) > 0 && r.err == nil {
-		if form := r.byte(); form != moveForm {
-			return fmt.Errorf("stored move: form %d is not known; it was written by a newer midwatch", form)
-		}
-		m := Move{Hash: r.uint64(), Fingerprint: r.uint64()}
-		m.EndsAt, m.UpdatedAt = r.time(), r.time()
-		if r.err == nil {
-			yield(m)
-		}
-	}
-	if err := r.done(); err != nil {
-		return fmt.Errorf("stored move: %w", err)
-	}
-	return nil
 }
 
 func appendText(b []byte, s string) []byte {

@@ -84,18 +84,6 @@ func TestWhatIsStoredComesBack(t *testing.T) {
 			t.Errorf("%+v came back as %+v (%v)", e, back, err)
 		}
 	}))
-	t.Run("moves", rapid.MakeCheck(func(t *rapid.T) {
-		var b []byte
-		var want, got []Move
-		for range rapid.IntRange(0, 5).Draw(t, "count") {
-			m := Move{rapid.Uint64().Draw(t, "hash"), rapid.Uint64().Draw(t, "fingerprint"), began, began.Add(time.Second)}
-			want = append(want, m)
-			b = m.Encode(b)
-		}
-		if err := DecodeMoves(b, func(m Move) { got = append(got, m) }); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%v came back as %v (%v)", want, got, err)
-		}
-	}))
 }
 
 // The records below were written when their form was new. They must be readable for ever: when a form changes, it gets
@@ -120,7 +108,6 @@ func TestOldRecordsStayReadable(t *testing.T) {
 		Resolved:  []uint64{7},
 		State:     map[string]string{"threadTs": "1.2"},
 	}
-	m := Move{Hash: a.Hash(), Fingerprint: a.Fingerprint(), EndsAt: a.EndsAt, UpdatedAt: a.UpdatedAt}
 
 	for _, c := range []struct {
 		file  string
@@ -134,10 +121,6 @@ func TestOldRecordsStayReadable(t *testing.T) {
 		{"entry.v1", e.Encode(nil), func(b []byte) bool {
 			back, err := DecodeLogEntry(b)
 			return err == nil && reflect.DeepEqual(back, e)
-		}},
-		{"move.v1", m.Encode(nil), func(b []byte) bool {
-			var back Move
-			return DecodeMoves(b, func(m Move) { back = m }) == nil && back == m
 		}},
 	} {
 		path := "testdata/" + c.file
@@ -179,9 +162,6 @@ func TestDamageIsSaid(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.what, err, c.want)
 		}
 	}
-	if err := DecodeMoves([]byte{9}, func(Move) {}); err == nil {
-		t.Error("a move of a form to come was read")
-	}
 	if _, err := DecodeLogEntry([]byte{9}); err == nil {
 		t.Error("a log entry of a form to come was read")
 	}
@@ -212,20 +192,6 @@ func FuzzDecodeLogEntry(f *testing.F) {
 		back, err := DecodeLogEntry(e.Encode(nil))
 		if err != nil || !bytes.Equal(back.Encode(nil), e.Encode(nil)) {
 			t.Errorf("%x was read as %+v, written and read as %+v (%v)", b, e, back, err)
-		}
-	})
-}
-
-func FuzzDecodeMoves(f *testing.F) {
-	f.Add(Move{1, 2, began, began}.Encode(Move{3, 4, began, began}.Encode(nil)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var again []byte
-		if DecodeMoves(b, func(m Move) { again = m.Encode(again) }) != nil {
-			return
-		}
-		var twice []byte
-		if err := DecodeMoves(again, func(m Move) { twice = m.Encode(twice) }); err != nil || !bytes.Equal(again, twice) {
-			t.Errorf("%x was written as %x and then as %x (%v)", b, again, twice, err)
 		}
 	})
 }

@@ -23,11 +23,8 @@ type driver struct {
 type disk struct {
 	groups  map[string]Group
 	log     map[LogKey][]byte
-	journal []record
+	journal [][]byte
 }
-
-// A record is an alert, or the moves since the last such record.
-type record struct{ alert, moves []byte }
 
 func newDriver(s *scenario) *driver {
 	return &driver{s: s, Router: New(s.options()), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}}}
@@ -62,7 +59,7 @@ func (d *driver) do(effects []Effect) {
 	for _, fx := range effects {
 		switch fx := fx.(type) {
 		case Stored:
-			d.disk.journal = append(d.disk.journal, record{alert: fx.Alert.Encode(nil)})
+			d.disk.journal = append(d.disk.journal, fx.Alert.Encode(nil))
 		case GroupChanged:
 			if fx.Deleted {
 				delete(d.disk.groups, fx.Group.ID)
@@ -85,13 +82,12 @@ func (d *driver) do(effects []Effect) {
 	}
 }
 
-// checkpoint records what moved.
+// checkpoint records every alert as it stands, so that what follows a restart can be compared to the instant: without
+// it, what fires is merely given resolve_timeout to be heard of again.
 func (d *driver) checkpoint() {
-	var r record
-	for m := range d.Alerts().Moves() {
-		r.moves = m.Encode(r.moves)
+	for a := range d.Alerts().All() {
+		d.disk.journal = append(d.disk.journal, a.Encode(nil))
 	}
-	d.disk.journal = append(d.disk.journal, r)
 }
 
 // send delivers a notification and reports its outcome.

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -110,66 +109,6 @@ func TestEndedAlertsAreForgotten(t *testing.T) {
 	stored, change := table.Put(report("A", "00:02", "00:03", "y"), at("00:06"))
 	if change != FirstSeen || !stored.StartsAt.Equal(at("00:02")) {
 		t.Errorf("%s, holds %+v", change, stored)
-	}
-}
-
-func TestMovesAreYieldedOnce(t *testing.T) {
-	table := newTable(0, Labels.Hash)
-	for _, name := range []string{"A", "B", "C"} {
-		table.Put(report(name, "00:00", "00:04", "x"), at("00:00"))
-	}
-	table.committed()
-	moves := func() (all []Move) {
-		for m := range table.Moves() {
-			all = append(all, m)
-		}
-		return all
-	}
-	if got := moves(); len(got) != 0 {
-		t.Errorf("what Put stored moved: %v", got)
-	}
-	for _, now := range []string{"00:01", "00:02"} {
-		table.Touch(report("B", "00:00", "00:09", "x"), at(now))
-	}
-	b := table.Get(Labels{{"alertname", "B"}})
-	want := []Move{{b.Hash(), b.Fingerprint(), at("00:09"), at("00:02")}}
-	if got := moves(); !reflect.DeepEqual(got, want) {
-		t.Errorf("moved %v, want %v", got, want)
-	}
-	if got := moves(); len(got) != 0 {
-		t.Errorf("moved twice: %v", got)
-	}
-
-	// Who stops in the middle finds the rest next time, also when all were in one shard.
-	crowd := newTable(0, func(Labels) uint64 { return 7 })
-	for _, name := range []string{"A", "B", "C"} {
-		crowd.Put(report(name, "00:00", "00:04", "x"), at("00:00"))
-	}
-	crowd.committed()
-	for _, name := range []string{"A", "B", "C"} {
-		crowd.Touch(report(name, "00:00", "00:10", "x"), at("00:03"))
-	}
-	n := 0
-	for range crowd.Moves() {
-		n++
-		break
-	}
-	for range crowd.Moves() {
-		n++
-	}
-	if n != 3 {
-		t.Errorf("%d moved, want 3", n)
-	}
-
-	// A restart finds the last of what was recorded.
-	fresh := newTable(0, Labels.Hash)
-	fresh.Load(report("B", "00:00", "00:02", "old"))
-	fresh.Load(report("B", "00:00", "00:04", "x"))
-	fresh.LoadMove(want[0])
-	fresh.LoadMove(Move{Hash: 1, Fingerprint: 2})
-	got := fresh.Get(b.Labels)
-	if !got.EndsAt.Equal(at("00:09")) || got.Annotations.Get("note") != "x" || fresh.Len() != 1 {
-		t.Errorf("restored %+v", got)
 	}
 }
 

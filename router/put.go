@@ -85,9 +85,7 @@ func (a *Alert) update(next *Alert, text func(string) string) {
 // lock.
 func (t *Table) changed(s *shard, e *entry, fired bool, change Change) {
 	fires := !e.alert.Ended
-	if change == Refreshed {
-		s.noteMoved(e)
-	} else {
+	if change != Refreshed {
 		e.committed = false
 		t.fresh = append(t.fresh, e)
 	}

@@ -24,16 +24,11 @@ func (d *driver) crash(t *testing.T, o Options, inFlight ...Notify) {
 	t.Helper()
 	d.Router = New(o)
 	for _, r := range d.disk.journal {
-		if r.alert != nil {
-			a, err := DecodeAlert(r.alert)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d.Alerts().Load(&a)
-		}
-		if err := DecodeMoves(r.moves, d.Alerts().LoadMove); err != nil {
+		a, err := DecodeAlert(r)
+		if err != nil {
 			t.Fatal(err)
 		}
+		d.Alerts().Load(&a)
 	}
 	s := State{Stopped: d.time(), InFlight: stored(t, inFlight)}
 	for _, g := range d.disk.groups {
@@ -216,13 +211,11 @@ func TestWhatIsOverdueAfterARestartHappensOnce(t *testing.T) {
 		}
 		r := New(d.s.options())
 		for _, rec := range d.disk.journal {
-			if rec.alert != nil {
-				a, err := DecodeAlert(rec.alert)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Alerts().Load(&a)
+			a, err := DecodeAlert(rec)
+			if err != nil {
+				t.Fatal(err)
 			}
+			r.Alerts().Load(&a)
 		}
 		d.Router, d.fx = r, nil
 		d.now = at(c.back).Sub(began)

@@ -36,7 +36,6 @@ type entry struct {
 	// Guarded by the shard's lock.
 	alert     Alert
 	committed bool // on disk: Touch may answer for it
-	moved     bool // stands in the shard's list of moved entries
 	forgotten bool // as if it had never been known, but a group still has to tell of its end
 
 	queued time.Time    // its latest appointment in Table.expiries; zero: none
@@ -46,8 +45,6 @@ type entry struct {
 type shard struct {
 	mu      sync.RWMutex
 	entries map[uint64]*entry
-	moved   []*entry // touched since the last checkpoint
-	spare   []*entry // the list before it, to be filled again
 }
 
 // newTable returns an empty table. A positive limit is how many alerts of one alertname may fire at once; past it,
@@ -104,11 +101,7 @@ func (t *Table) Touch(a *Alert, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.find(key, a.Labels)
-	if e == nil || !e.touch(a, now) {
-		return false
-	}
-	s.noteMoved(e)
-	return true
+	return e != nil && e.touch(a, now)
 }
 
 func (e *entry) touch(a *Alert, now time.Time) bool {
@@ -133,13 +126,6 @@ func (e *entry) touch(a *Alert, now time.Time) bool {
 func (a *Alert) differs(o *Alert) bool {
 	return a.Timeout != o.Timeout || a.GeneratorURL != o.GeneratorURL ||
 		!sameTime(a.StartsAt, o.StartsAt) || !a.Annotations.Equal(o.Annotations)
-}
-
-func (s *shard) noteMoved(e *entry) {
-	if !e.moved {
-		e.moved = true
-		s.moved = append(s.moved, e)
-	}
 }
 
 // Get returns the alert with these labels, or nil.

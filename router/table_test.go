@@ -357,8 +357,6 @@ func TestManyMayTouchAndReadAtOnce(t *testing.T) {
 			table.Put(&Alert{Labels: labelsOf(n), EndsAt: now.Add(time.Millisecond)}, now)
 		}
 		table.committed()
-		for range table.Moves() {
-		}
 		table.Expired(now.Add(time.Millisecond))
 		table.gc(now.Add(time.Millisecond))
 	}

@@ -1,50 +1,6 @@
 package router
 
-import (
-	"iter"
-	"time"
-)
-
-// A Move says until when a known alert fires now: what Touch moved, for a record much smaller than the alert.
-type Move struct {
-	Hash, Fingerprint uint64 // of the labels, see Labels.Hash
-	EndsAt, UpdatedAt time.Time
-}
-
-// Moves yields what moved since it was last called. Each move is yielded once.
-func (t *Table) Moves() iter.Seq[Move] {
-	return func(yield func(Move) bool) {
-		for i := range t.shards {
-			s := &t.shards[i]
-			s.mu.Lock()
-			list := s.moved
-			s.moved, s.spare = s.spare[:0], nil
-			s.mu.Unlock()
-			for n, e := range list {
-				s.mu.Lock()
-				e.moved = false
-				known := !e.forgotten // else it may be known anew by now, in another entry
-				m := Move{e.alert.hash, e.alert.fingerprint, e.alert.EndsAt, e.alert.UpdatedAt}
-				s.mu.Unlock()
-				list[n] = nil
-				if known && !yield(m) {
-					t.moveLater(s, list[n+1:])
-					return
-				}
-			}
-			s.mu.Lock()
-			s.spare = list[:0]
-			s.mu.Unlock()
-		}
-	}
-}
-
-// moveLater puts back what was taken from the shard's list but not yielded.
-func (t *Table) moveLater(s *shard, list []*entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.moved = append(s.moved, list...)
-}
+import "time"
 
 // Load puts a stored alert back before Router.Restore, as it was stored. Of several records of one alert the last
 // counts.
@@ -67,19 +23,6 @@ func (t *Table) Load(a *Alert) {
 	e.committed = true
 	if fires := !e.alert.Ended; fires != fired {
 		t.count(e, fires)
-	}
-}
-
-// LoadMove does the same for a move. One of an alert that is not known is passed over.
-func (t *Table) LoadMove(m Move) {
-	// The moves of a table with a hash of its own are found by that hash: the labels are not in the record.
-	s := t.shard(m.Hash)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for e := s.entries[m.Hash]; e != nil; e = e.next {
-		if e.alert.fingerprint == m.Fingerprint {
-			e.alert.EndsAt, e.alert.UpdatedAt = m.EndsAt, m.UpdatedAt
-		}
 	}
 }
 
@@ -124,7 +67,6 @@ func (t *Table) shift(by time.Duration) {
 		if !e.alert.Ended {
 			t.appoint(e)
 		}
-		t.shard(e.key).noteMoved(e)
 	})
 }
 
