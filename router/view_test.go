@@ -114,8 +114,6 @@ func TestOneEngineManySendersAndReaders(t *testing.T) {
 		}
 		r.Committed()
 		do(r.Elapsed(now), now)
-		for range r.Alerts().Moves() {
-		}
 		if second == 30 {
 			do(r.SetRoutes(Options{
 				Root:      dispatch.NewRoute(loadRoute(t, "{receiver: db, group_by: [n], group_wait: 1s, group_interval: 3s}", "db"), nil),
