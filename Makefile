@@ -27,8 +27,9 @@ check: ## vet, staticcheck, gofumpt, known vulnerabilities, import arrows
 		echo "not formatted as gofumpt wants it; run make fmt:"; echo "$$unformatted"; exit 1; fi
 	@./.ci/vulncheck
 
-unit: ## every package but integration_test, with the race detector
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /integration_test)
+unit: ## every package but integration_test with the race detector, and the oracle without it
+	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v /integration_test)
+	$(GO) test -timeout 20m -run Oracle ./router ./api
 
 integration: ## the real binary beside real peers
 	$(GO) test -timeout 20m ./integration_test

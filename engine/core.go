@@ -291,10 +291,10 @@ func (c *Core) happened(e incident.Event) {
 	if e.Incident != "" {
 		n, _ = incident.ParseID(e.Incident)
 	}
-	c.put(eventKey(e.Seq, n), encode("event", e))
 	if n > 0 {
-		c.put(timelineKey(n, e.Seq), []byte{})
+		c.put(timelineKey(n, e.Seq), []byte{}) // first: without the event it says nothing
 	}
+	c.put(eventKey(e.Seq, n), encode("event", e))
 	c.events = append(c.events, e)
 }
 

@@ -24,10 +24,10 @@ import (
 // answer is given or a page let out. After a while the engine is started again on what the disk holds, some of these
 // starts are cut short too, and the night goes on. MIDWATCH_LONG=1 plays many more nights; MIDWATCH_SEED=n plays one.
 func TestCrashAtEveryCommit(t *testing.T) {
-	first, nights := uint64(1), uint64(14)
+	first, nights := uint64(1), uint64(6)
 	switch {
 	case os.Getenv("MIDWATCH_LONG") != "":
-		nights = 3000
+		nights = 2000
 	case raced:
 		nights = 1
 	}
@@ -35,6 +35,16 @@ func TestCrashAtEveryCommit(t *testing.T) {
 		first, _ = strconv.ParseUint(seed, 10, 64)
 		nights = 1
 	}
+	whole := maxOps
+	defer func() { maxOps = whole }()
+	for _, ops := range []int{whole, 6} {
+		// With batches so small nearly every turn is several, and is cut within; even units are torn.
+		maxOps = ops
+		t.Run(fmt.Sprintf("batches of %d", ops), func(t *testing.T) { cutNights(t, first, nights) })
+	}
+}
+
+func cutNights(t *testing.T, first, nights uint64) {
 	var cuts atomic.Int64
 	var workers sync.WaitGroup
 	seeds := make(chan uint64)

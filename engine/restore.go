@@ -236,10 +236,11 @@ func (r *restorer) restoreDeliveries() error {
 		if err := decode("delivery", value, &d); err != nil {
 			return err
 		}
-		if d.Withdrawn {
+		if d.Withdrawn && d.Group != nil {
 			r.c.put(prefDelivery+rest, nil)
 			return nil
 		}
+		d.Withdrawn = false // what its ladder says of it counts, see rejoin
 		if d.Next.IsZero() {
 			d.Next = r.c.now
 		}
@@ -387,6 +388,11 @@ func (r *restorer) rejoin() {
 				c.unit()
 				c.put(deliveryKey(d.Key), nil)
 			}
+		case d.Event != deliverResolved && !slices.Contains(awaited(l.ladder), cmp.Or(d.Parent, d.Key)) && l.ladder.State() != "":
+			// The ladder has its outcome, or wants it no more, and a crash came before it was deleted.
+			delete(c.deliveries, d.Key)
+			c.unit()
+			c.put(deliveryKey(d.Key), nil)
 		default:
 			l.sends[d.Key] = true
 			if d.Parent != "" {

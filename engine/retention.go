@@ -15,7 +15,7 @@ import (
 const (
 	keepEvents   = 1_000_000 // lines of history
 	keepAttempts = 1_000_000 // lines of the delivery log
-	pruneAtOnce  = maxOps / 2
+	pruneAtOnce  = store.MaxOps/2 - 1
 )
 
 // A tail is the oldest end of a log.

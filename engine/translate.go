@@ -280,7 +280,7 @@ func (c *Core) how(by string) string {
 	return c.acting.Via
 }
 
-// settle writes what the unit changed, once. What hangs together stands at the end, see batches.
+// settle writes what the unit changed, once.
 func (c *Core) settle() {
 	for _, l := range c.dirty {
 		n := l.incident.Number

@@ -12,10 +12,9 @@ import (
 )
 
 // Less than a store allows, so that the lease's condition always fits.
-const (
-	maxOps   = store.MaxOps - 2
-	maxBytes = store.MaxBatch - 4096
-)
+const maxBytes = store.MaxBatch - 4096
+
+var maxOps = store.MaxOps - 2 // fewer in tests, so that turns are cut into pieces
 
 // A unit is what must be on disk together: all that one input or one wake-up led to. A nil value deletes its key.
 type unit struct {
@@ -38,8 +37,8 @@ func (u *unit) put(key string, value []byte) {
 }
 
 // batches packs units, in order, into as few batches as the store's limits allow. A unit is never torn, unless it alone
-// is past the limits. Then its last puts stay together, and the others go before: a unit ends with the records that
-// hang together, and what is found without them after a crash does no harm.
+// is past the limits. Then what is new goes first, then an incident's own two records, together, and what is deleted
+// last: whatever a crash leaves of that is taken up again, under the same keys.
 func batches(units []unit) []store.Batch {
 	var out []store.Batch
 	var cur unit
@@ -49,45 +48,64 @@ func batches(units []unit) []store.Batch {
 			cur = unit{}
 		}
 	}
-	take := func(u unit, keys []string) {
-		for _, key := range keys {
-			if !cur.takes(key, u.puts[key]) {
+	for _, u := range units {
+		if !cur.takes(&u) {
+			flush()
+		}
+		if cur.takes(&u) {
+			cur.add(&u)
+			continue
+		}
+		for _, piece := range u.pieces() {
+			if !cur.takes(&piece) {
 				flush()
 			}
-			cur.put(key, u.puts[key])
+			cur.add(&piece)
 		}
-	}
-	for _, u := range units {
-		if len(cur.order)+len(u.order) > maxOps || cur.size+u.size > maxBytes {
-			flush()
-		}
-		tail := u.tail()
-		if tail > 0 {
-			take(u, u.order[:tail])
-			flush()
-		}
-		take(u, u.order[tail:])
+		flush()
 	}
 	flush()
 	return out
 }
 
-// takes reports whether the unit, as a batch, has room for one more.
-func (u *unit) takes(key string, value []byte) bool {
-	return len(u.order) < maxOps && u.size+len(key)+len(value) <= maxBytes
+// takes reports whether the unit, as a batch, has room for another.
+func (u *unit) takes(o *unit) bool {
+	return len(u.order)+len(o.order) <= maxOps && u.size+o.size <= maxBytes
 }
 
-// tail is where the longest end of the unit begins that fits into one batch; 0: all of it does.
-func (u *unit) tail() int {
-	size, n := 0, len(u.order)
-	for n > 0 && len(u.order)-n < maxOps {
-		key := u.order[n-1]
-		if size += len(key) + len(u.puts[key]); size > maxBytes {
-			break
-		}
-		n--
+func (u *unit) add(o *unit) {
+	for _, key := range o.order {
+		u.put(key, o.puts[key])
 	}
-	return n
+}
+
+// pieces are the smallest parts into which a unit may be torn, in order.
+func (u *unit) pieces() []unit {
+	var pieces []unit
+	rank := func(key string) int {
+		switch {
+		case u.puts[key] == nil:
+			return 2
+		case isRecord(key):
+			return 1
+		}
+		return 0
+	}
+	keys := slices.Clone(u.order)
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	last := 0 // the incident whose record came before
+	for _, key := range keys {
+		n := 0
+		if rank(key) == 1 {
+			n = owner(key)
+		}
+		if n == 0 || n != last {
+			pieces = append(pieces, unit{})
+		}
+		last = n
+		pieces[len(pieces)-1].put(key, u.puts[key])
+	}
+	return pieces
 }
 
 func (u *unit) batch() store.Batch {
@@ -153,7 +171,6 @@ func (l *backlog) batches() []store.Batch {
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(own)) {
-		slices.SortStableFunc(own[n], func(a, b string) int { return cmp.Compare(recordOf(a), recordOf(b)) })
 		rest = append(rest, one(own[n]...))
 	}
 	return batches(rest)
@@ -174,10 +191,7 @@ func owner(key string) int {
 	return 0
 }
 
-// recordOf puts an incident's own two records last.
-func recordOf(key string) int {
-	if strings.HasPrefix(key, prefIncident) || strings.HasPrefix(key, prefLadder) {
-		return 1
-	}
-	return 0
+// isRecord is about an incident's own two records.
+func isRecord(key string) bool {
+	return strings.HasPrefix(key, prefIncident) || strings.HasPrefix(key, prefLadder)
 }
