@@ -24,7 +24,7 @@ import (
 // answer is given or a page let out. After a while the engine is started again on what the disk holds, some of these
 // starts are cut short too, and the night goes on. MIDWATCH_LONG=1 plays many more nights; MIDWATCH_SEED=n plays one.
 func TestCrashAtEveryCommit(t *testing.T) {
-	first, nights := uint64(1), uint64(6)
+	first, nights := uint64(1), uint64(7)
 	switch {
 	case os.Getenv("MIDWATCH_LONG") != "":
 		nights = 2000
@@ -276,8 +276,19 @@ func (w *world) holdHistory() {
 	if err != nil {
 		w.t.Fatalf("%v", err)
 	}
+	attempts, _, err := w.e.Deliveries(ctx(), "", 0, 1<<30)
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	tried := map[string]bool{}
+	for _, a := range attempts {
+		tried[a.Key] = true
+	}
 	own := map[int][]uint64{}
 	for i, e := range events {
+		if e.Key != "" && !tried[e.Key] {
+			w.t.Fatalf("the history tells of %s, and the delivery log does not", e.Key)
+		}
 		if e.Seq != uint64(i+1) {
 			w.t.Fatalf("line %d of the history is followed by %d", i, e.Seq)
 		}
@@ -322,6 +333,16 @@ func (w *world) holdAwake() {
 		}
 		if !w.paged[n] && w.wall().Sub(l.incident.OpenedAt) > 20*time.Minute && l.ladder.SnoozedUntil().IsZero() && l.incident.Status == incident.Triggered {
 			w.t.Fatalf("INC-%d has been open since %s, and nobody was paged", n, l.incident.OpenedAt)
+		}
+	}
+	for n, l := range c.live {
+		if l.incident.Open() && l.incident.AutoResolve && len(l.firing) == 0 {
+			w.t.Fatalf("INC-%d is open, and none of its alerts fires", n)
+		}
+		for fp := range l.firing {
+			if a := c.router.Alerts().Get(l.members[fp]); a == nil || a.Ended {
+				w.t.Fatalf("INC-%d believes that %v fires", n, l.members[fp])
+			}
 		}
 	}
 	for key, d := range c.deliveries {
