@@ -67,7 +67,8 @@ type Event struct {
 	Severity  string    `json:"severity,omitempty"`
 	Text      string    `json:"text,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
-	Key       string    `json:"key,omitempty"` // of the delivery it speaks of
+	OnCall    string    `json:"on_call,omitempty"` // why it was this user's turn
+	Key       string    `json:"key,omitempty"`     // of the delivery it speaks of
 }
 
 func (a *API) incident(v engine.View) Incident {
@@ -101,7 +102,7 @@ func events(from []incident.Event) []Event {
 		to = append(to, Event{
 			Seq: e.Seq, At: e.At.UTC(), Event: e.Kind, Incident: e.Incident, Incidents: e.Incidents, By: e.By, User: e.User,
 			Via: e.Via, Receiver: e.Receiver, Policy: e.Policy, Step: e.Step, Cycle: e.Cycle, Severity: e.Severity,
-			Text: e.Text, Reason: e.Reason, Key: e.Key,
+			Text: e.Text, Reason: e.Reason, OnCall: e.OnCall, Key: e.Key,
 		})
 	}
 	return to

@@ -94,7 +94,7 @@ func (a *API) unwell(err error) *fault {
 	switch {
 	case errors.Is(err, engine.ErrBusy), errors.Is(err, engine.ErrStopped):
 	case errors.Is(err, engine.ErrUnsaved):
-		a.o.Log.Error("alerts were taken in but not written", zap.Error(err))
+		a.o.Log.Debug("alerts were taken in but not written", zap.Error(err)) // the engine has said so, once
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &fault{http.StatusServiceUnavailable, "the request ended before its alerts were on disk; send them again"}
 	default:

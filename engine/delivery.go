@@ -43,6 +43,7 @@ type Delivery struct {
 	Rung   int    `json:"step,omitempty"` // the ladder's step, from 1
 	Cycle  int    `json:"cycle,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	OnCall string `json:"on_call,omitempty"` // why it is this user
 
 	Group *GroupMessage `json:"group,omitempty"` // what a receiver is told about a group
 

@@ -17,7 +17,7 @@ import (
 func (c *Core) page(l *live, s escalation.Send) (why string) {
 	d := Delivery{
 		Key: s.Key, Event: string(s.Event), Incident: l.incident.Number, User: s.User, Via: s.Via,
-		Policy: s.Policy, Rung: s.Step, Cycle: s.Cycle, Reason: s.Reason,
+		Policy: s.Policy, Rung: s.Step, Cycle: s.Cycle, Reason: s.Reason, OnCall: s.OnCall,
 		Created: c.now, GiveUp: c.now.Add(pageRetryFor),
 	}
 	if s.Receiver == "" {
@@ -176,7 +176,7 @@ func (c *Core) groupResult(d Delivery, final Outcome, why string, state map[stri
 func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	e := incident.Event{
 		Kind: incident.Paged, Incident: l.incident.ID(), Incidents: d.Incidents, User: d.User, Via: d.Via,
-		Receiver: d.Receiver, Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason, Key: d.Key,
+		Receiver: d.Receiver, Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason, OnCall: d.OnCall, Key: d.Key,
 	}
 	if d.Receiver != "" {
 		e.Via = d.Integration

@@ -156,7 +156,7 @@ func (l *backlog) between(from, to string) []store.Item {
 // after the other with all that is its own.
 func (l *backlog) batches() []store.Batch {
 	own := map[int][]string{}
-	var rest []unit
+	var index, rest []unit
 	one := func(keys ...string) (u unit) {
 		for _, key := range keys {
 			u.put(key, l.puts[key])
@@ -164,12 +164,16 @@ func (l *backlog) batches() []store.Batch {
 		return u
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.puts)) {
-		if n := owner(key); n > 0 {
+		switch n := owner(key); {
+		case n > 0:
 			own[n] = append(own[n], key)
-		} else {
+		case strings.HasPrefix(key, prefTimeline):
+			index = append(index, one(key)) // before the events, as ever
+		default:
 			rest = append(rest, one(key))
 		}
 	}
+	rest = append(index, rest...)
 	for _, n := range slices.Sorted(maps.Keys(own)) {
 		rest = append(rest, one(own[n]...))
 	}

@@ -282,7 +282,7 @@ func set(pairs ...string) router.Labels {
 
 // alerts is one alert as it is posted.
 func alerts(pairs ...string) []*router.Alert {
-	return []*router.Alert{{Labels: set(pairs...), StartsAt: night, EndsAt: night.Add(4 * time.Minute)}}
+	return []*router.Alert{{Labels: set(pairs...), StartsAt: night, EndsAt: night.Add(time.Hour)}}
 }
 
 // fire makes Prometheus send an alert, now and every minute until resolve.

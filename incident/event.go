@@ -20,7 +20,8 @@ type Event struct {
 	Severity  string    `json:"severity,omitempty"`
 	Text      string    `json:"text,omitempty"` // a note's words
 	Reason    string    `json:"reason,omitempty"`
-	Key       string    `json:"key,omitempty"` // idempotency key of the delivery this speaks of
+	OnCall    string    `json:"on_call,omitempty"` // why it is this user: "on call in db-primary (weekly)"
+	Key       string    `json:"key,omitempty"`     // idempotency key of the delivery this speaks of
 }
 
 // The event names of SPEC §11.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -181,12 +182,13 @@ func (m *midwatch) stories() map[string]string {
 	return all
 }
 
-// checkOnce looks that nobody was paged twice for one thing, but under its key.
+// checkOnce looks that nobody was paged twice for one thing, but under its key. The name of the store, which ends the key,
+// tells the incidents of a store that was lost from those of the one that came after it.
 func (h household) checkOnce(t testing.TB) {
 	t.Helper()
 	keys := map[string]string{}
 	for _, hit := range append(h.ana.got(), h.bo.got()...) {
-		what := hit.page(t).String()
+		what := hit.page(t).String() + " of store " + path.Base(hit.Key)
 		if first, ok := keys[what]; ok && first != hit.Key {
 			t.Errorf("%s went out twice, as %s and as %s", what, first, hit.Key)
 		}

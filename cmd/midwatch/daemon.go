@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -65,7 +66,16 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if d.external, d.prefix, err = addresses(*d.flags.externalURL, *d.flags.routePrefix, (*d.flags.web.WebListenAddresses)[0]); err != nil {
+	listeners, err := d.flags.listen()
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	address := (*d.flags.web.WebListenAddresses)[0]
+	if len(listeners) > 0 {
+		address = listeners[0].Addr().String()
+	}
+	if d.external, d.prefix, err = addresses(*d.flags.externalURL, *d.flags.routePrefix, address); err != nil {
 		return err
 	}
 	if err := d.open(); err != nil {
@@ -79,7 +89,11 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 		return err
 	}
 	d.queues = notify.NewQueues(built.senders)
-	d.courier = &courier{queues: d.queues, signer: d.signer, now: time.Now}
+	name, err := nameOf(ctx, d.store)
+	if err != nil {
+		return err
+	}
+	d.courier = &courier{queues: d.queues, signer: d.signer, store: name, now: time.Now}
 	d.courier.use(cfg, d.external)
 	d.engine, err = engine.Start(ctx, engine.Options{
 		Store: d.store, Config: built.engine, Sender: d.courier, Seed: seed(), Log: d.log.zap, Registerer: d.registry,
@@ -88,12 +102,12 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 		return err
 	}
 	d.hold(cfg, built)
-	return d.serve(ctx, out)
+	return d.serve(ctx, listeners, out)
 }
 
 // serve runs the loop and the listeners until ctx is done, and then lets everything come to rest: no new requests, no
 // new attempts, what is under way is waited for and recorded.
-func (d *daemon) serve(ctx context.Context, out *output) error {
+func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *output) error {
 	loopCtx, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoop()
 	loop := make(chan error, 1)
@@ -101,7 +115,13 @@ func (d *daemon) serve(ctx context.Context, out *output) error {
 
 	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 30 * time.Second}
 	listening := make(chan error, 1)
-	go func() { listening <- webkit.ListenAndServe(server, d.flags.web, d.log.slog) }()
+	go func() {
+		if len(listeners) == 0 {
+			listening <- webkit.ListenAndServe(server, d.flags.web, d.log.slog)
+			return
+		}
+		listening <- webkit.ServeMultiple(listeners, server, d.flags.web, d.log.slog)
+	}()
 
 	side, stopSide := context.WithCancel(ctx)
 	var aside sync.WaitGroup
@@ -141,7 +161,12 @@ func (d *daemon) serve(ctx context.Context, out *output) error {
 		d.log.zap.Warn("some attempts to send were cut off; they are repeated under the same keys at the next start", zap.Error(err))
 	}
 	stopLoop()
-	if err := <-loop; failed == nil {
+	err := <-loop
+	if errors.Is(err, engine.ErrUnsaved) {
+		d.log.zap.Error("midwatch ends while the disk takes no writes: what happened meanwhile is forgotten")
+		err = nil
+	}
+	if failed == nil {
 		failed = err
 	}
 	return failed

@@ -18,6 +18,7 @@ import (
 type courier struct {
 	queues *notify.Queues
 	signer *notify.Signer
+	store  string // its name, a part of every key
 	now    func() time.Time
 
 	mu       sync.RWMutex
@@ -50,12 +51,15 @@ var outcomes = map[notify.Outcome]engine.Outcome{
 }
 
 // Cancel takes back what is queued.
-func (c *courier) Cancel(key string) bool { return c.queues.Cancel(key) > 0 }
+func (c *courier) Cancel(key string) bool { return c.queues.Cancel(c.key(key)) > 0 }
+
+// key is a delivery's key as the world sees it: with the name of the store that numbered the incident.
+func (c *courier) key(key string) string { return key + "/" + c.store }
 
 func (c *courier) message(s engine.Send) notify.Message {
 	d := s.Delivery
 	m := notify.Message{
-		Key: d.Key, Event: d.Event, At: d.Created, Reason: d.Reason,
+		Key: c.key(d.Key), Event: d.Event, At: d.Created, Reason: d.Reason,
 		Target: notify.Target{Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, User: d.User, Via: d.Via},
 	}
 	if d.Group != nil {
@@ -91,14 +95,14 @@ func (c *courier) page(s engine.Send) *notify.Page {
 	p := &notify.Page{
 		Incident: i.ID(), Title: i.Title, Severity: i.Severity, Status: string(i.Status), OpenedAt: i.OpenedAt,
 		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via,
-		Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason,
+		Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: because(d),
 		RunbookURL: runbook(i, s.Alerts), AlsoPaged: s.Also, NextAt: s.NextAt, NextWho: strings.Join(s.NextWho, ", "),
 		IncidentURL: c.link("incidents", i.ID()),
 		ResolvedBy:  i.ResolvedBy,
 	}
 	if i.Open() {
 		p.AckURL = c.link("ack", c.signer.Sign(notify.Claim{
-			Incident: i.ID(), User: d.User, Page: d.Key, Expires: d.Created.Add(notify.TokenLife),
+			Incident: i.ID(), User: d.User, Page: c.key(d.Key), Expires: d.Created.Add(notify.TokenLife),
 		}))
 	}
 	return p
@@ -175,4 +179,12 @@ func senders(cfg *config.Config, o notify.Options, log notify.Sender, outbox not
 		}
 	}
 	return endpoints, nil
+}
+
+// because is why this person is paged, in one phrase: what led to it, and why it is their turn.
+func because(d engine.Delivery) string {
+	if d.OnCall == "" {
+		return d.Reason
+	}
+	return d.Reason + "; " + d.OnCall
 }

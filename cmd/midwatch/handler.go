@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/alertmanager/alert"
@@ -97,6 +98,9 @@ func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
 	claim, err := d.signer.Verify(token, now)
 	if errors.Is(err, notify.ErrExpired) {
 		err = fmt.Errorf("%w: %w", web.ErrExpired, err)
+	}
+	if err == nil && !strings.HasSuffix(claim.Page, d.courier.key("")) {
+		err = errors.New("this link is about an incident of an earlier store, which this one knows nothing of")
 	}
 	return web.Grant{Incident: claim.Incident, User: claim.User}, err
 }

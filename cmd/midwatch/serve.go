@@ -136,7 +136,7 @@ func openStore(path string, log *zap.Logger) (store.Store, error) {
 		return nil, err
 	case err != nil:
 		log.Error("the store cannot be opened; midwatch pages from memory, and a restart will forget what happens meanwhile; mend it and restart", zap.Error(err))
-		return store.NewMemory(), nil
+		return unwritable{store.NewMemory(), err}, nil
 	case aside != "":
 		why := ""
 		if _, err := bolt.Check(aside); err != nil {
@@ -145,6 +145,67 @@ func openStore(path string, log *zap.Logger) (store.Store, error) {
 		log.Error("the store could not be read and was set aside; midwatch starts with an empty one, knows no open incident, and is told what fires by the next alerts", zap.String("aside", aside), zap.String("why", why))
 	}
 	return s, nil
+}
+
+// unwritable is what the daemon has where no store can be opened: it takes nothing, so that nothing is claimed to be on
+// disk, and the engine goes on from memory.
+type unwritable struct {
+	*store.Memory
+	why error
+}
+
+// Commit refuses.
+func (u unwritable) Commit(context.Context, store.Batch) error {
+	return fmt.Errorf("%w: %w", store.ErrFull, u.why)
+}
+
+// keyID is where a store keeps its name.
+const keyID = "meta/id"
+
+// nameOf is the store's name, made at its first start. Incidents of every new store are numbered from 1; keys and links
+// carry the name, so that those of a store that was lost do not mean the new one's.
+func nameOf(ctx context.Context, s store.Store) (string, error) {
+	item, err := s.Get(ctx, keyID)
+	if err == nil {
+		return string(item.Value), nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("reading the store: %w", err)
+	}
+	name := fmt.Sprintf("%016x", seed())
+	err = s.Commit(ctx, store.Batch{If: []store.Condition{{Key: keyID}}, Put: []store.KeyValue{{Key: keyID, Value: []byte(name)}}})
+	if errors.Is(err, store.ErrFull) {
+		err = nil // a name for this life
+	}
+	return name, err
+}
+
+// listen opens the addresses before anything else is done, so that what is printed and linked to is where we are. Sockets
+// of systemd and of virtual machines are opened by the toolkit itself: then there are none here.
+func (f serveFlags) listen() ([]net.Listener, error) {
+	if f.web.WebSystemdSocket != nil && *f.web.WebSystemdSocket {
+		return nil, nil
+	}
+	var all []net.Listener
+	for _, address := range *f.web.WebListenAddresses {
+		if strings.HasPrefix(address, "vsock://") {
+			closeAll(all)
+			return nil, nil
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			closeAll(all)
+			return nil, fmt.Errorf("--web.listen-address: %w", err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
 }
 
 // signerAt reads the secret of acknowledge links, or makes it.

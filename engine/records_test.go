@@ -1,0 +1,298 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+)
+
+var update = flag.Bool("update", false, "write those records in testdata that are not there yet; what is there is never written again")
+
+// samples are one full value of every stored kind, as today's midwatch has it in memory after reading any version.
+func samples() map[string]any {
+	at := func(minute int) time.Time { return night.Add(time.Duration(minute) * time.Minute) }
+	alert := &router.Alert{Labels: set("alertname", "Lag", "host", "a"), StartsAt: at(0), EndsAt: at(9)}
+	page := escalation.Page{
+		Incident: "INC-7", Severity: "sev2", Status: escalation.Triggered, High: true, Sent: 2, AckedBy: []string{"cy"},
+		Policy: escalation.Policy{
+			Name: "db", Repeat: 3, RepeatFrom: 1, AckTimeout: map[string]time.Duration{"sev2": time.Hour},
+			Steps: []escalation.Step{
+				{Notify: []escalation.Target{{User: "ana"}, {Schedule: "weekly"}}, EscalateAfter: 5 * time.Minute, RequireAcks: 2},
+				{Notify: []escalation.Target{{Receiver: "channel"}}, EscalateAfter: 10 * time.Minute, Assign: escalation.AssignRoundRobin},
+			},
+		},
+		Paging: escalation.Paging{CatchAll: escalation.Target{User: "cto"}, CatchAllEvery: 4 * time.Hour},
+		Ladder: escalation.Ladder{Step: 1, Cycle: 1, Walk: 1, Next: at(6), Why: "no acknowledgement of step 1 in 5m", Need: 2, Asked: []string{"ana", "cy"}},
+		Runs: []escalation.Run{{
+			User: "ana", Event: escalation.KindPage, Origin: escalation.FromStep, Target: escalation.Target{User: "ana"}, Walk: 1, Step: 1, Cycle: 1, Reason: "step 1 of policy db began",
+			Messages: []escalation.Message{{Via: "chat", Due: at(1), Done: escalation.InFlight, Key: "INC-7/1.1/ana.chat/1"}, {Via: "phone", After: 2 * time.Minute, Due: at(3)}},
+		}},
+		Told: []escalation.Contact{{User: "ana", Via: "chat"}},
+	}
+	group := &GroupMessage{notify: router.Notify{
+		Ref: "0a1b-1", Group: "5f", RouteID: "{}/{team=\"db\"}/0", GroupLabels: set("alertname", "Lag"), Reason: router.First,
+		At: at(1), Deadline: at(6), RepeatInterval: 4 * time.Hour, Alerts: []*router.Alert{alert},
+		Entry: router.LogEntry{
+			LogKey: router.LogKey{GroupKey: `{}:{alertname="Lag"}`, Receiver: "plain", Integration: "board", Index: 1},
+			Firing: []uint64{3}, Resolved: []uint64{5, 8}, State: map[string]string{"ts": "1.5"},
+		},
+	}}
+	return map[string]any{
+		"format":  1,
+		"alive":   at(7),
+		"turn":    12,
+		"current": current{Generation: 3, From: 41, Bytes: 9000},
+		"member":  []uint64{1, 1 << 63},
+		"group": router.Group{
+			ID: "5f", RouteID: "{}/{team=\"db\"}/0", Key: `{}:{alertname="Lag"}`, Receiver: "db", Labels: set("alertname", "Lag"),
+			Anchor: at(1), Interval: 5 * time.Minute, Cleared: at(0),
+		},
+		"incident": incident.Incident{
+			Number: 7, Identity: incident.Identity{Receiver: "db", GroupKey: `{}:{alertname="Lag"}`, Alert: "00000000000000ff"},
+			Title: "replication lag <3>", Severity: "sev2", Status: incident.Resolved, Policy: "db",
+			Labels: map[string]string{"alertname": "Lag"}, Annotations: map[string]string{"runbook_url": "https://r.example/?a=1&b=2"},
+			AutoResolve: true, OpenedAt: at(1), AckedAt: at(2), AckedBy: "ana", ResolvedAt: at(3), ResolvedBy: "bo", ReopenedAt: at(2), Flapping: true,
+			Firing: true, Held: true,
+		},
+		"ladder": ladderRecord{Ladder: page, Told: map[string]Notice{"ana/chat": {User: "ana", Via: "chat", Page: "INC-7/1.1/ana.chat/1"}}, Moved: -time.Hour},
+		"delivery": Delivery{
+			Key: "INC-7/2.1/channel/3/board/1", Event: deliverPage, Incident: 7, Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat",
+			Receiver: "channel", Integration: "board", Index: 1, Parent: "INC-7/2.1/channel/3", Policy: "db", Rung: 2, Cycle: 1, Reason: "no acknowledgement of step 1 in 5m",
+			Group: group, Created: at(1), GiveUp: at(31), Next: at(2), Attempts: 2, Withdrawn: true, Reached: true,
+		},
+		"event": incident.Event{
+			Seq: 9, At: at(4), Kind: incident.Paged, Incident: "INC-7", Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat", Receiver: "channel",
+			By: "bo", Policy: "db", Step: 2, Cycle: 1, Severity: "sev2", Text: "well", Reason: "because", Key: "INC-7/2.1/ana.chat/3",
+		},
+		"attempt": Attempt{
+			At: at(4), Key: "INC-7/2.1/ana.chat/3", Event: deliverPage, Incident: "INC-7", User: "ana", Receiver: "channel", Via: "chat", Attempt: 2,
+			Outcome: "retry", Answer: "503 Service Unavailable", LatencyMS: 12.5, NextAt: at(5),
+		},
+		"override": oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: at(0), End: at(60)},
+	}
+}
+
+// journalSample is a record of the journal: two alerts.
+func journalSample() (record []byte, alerts []*router.Alert) {
+	alerts = []*router.Alert{
+		{
+			Labels: set("alertname", "Lag", "host", "a"), Annotations: set("summary", "slow"), StartsAt: night, EndsAt: night.Add(time.Hour),
+			UpdatedAt: night, GeneratorURL: "http://prometheus.example/graph",
+		},
+		{Labels: set("alertname", "Disk"), StartsAt: night, EndsAt: night.Add(time.Minute), UpdatedAt: night, Ended: true, Timeout: true},
+	}
+	record, rest := appendAlerts(alerts)
+	if rest != nil {
+		panic("two alerts are more than one record")
+	}
+	return record, alerts
+}
+
+// TestOldRecordsAreReadForEver reads a record of every kind and of every version that there ever was. The files of a
+// version are written once, when it is new; if this test fails, write an upgrade, not the file.
+func TestOldRecordsAreReadForEver(t *testing.T) {
+	want := samples()
+	for kind := range upgrades {
+		if _, ok := want[kind]; !ok {
+			t.Errorf("there is no sample of a %s", kind)
+		}
+	}
+	if *update {
+		for kind, sample := range want {
+			keep(t, fmt.Sprintf("testdata/records/v%d/%s.json", len(upgrades[kind])+1, kind), encode(kind, sample))
+		}
+		record, _ := journalSample()
+		keep(t, "testdata/records/v1/journal.hex", []byte(hex.EncodeToString(record)+"\n"))
+	}
+	for kind, sample := range want {
+		files, err := filepath.Glob("testdata/records/v*/" + kind + ".json")
+		if err != nil || len(files) != len(upgrades[kind])+1 {
+			t.Errorf("%s has %d versions, and there are the records %v", kind, len(upgrades[kind])+1, files)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := reflect.New(reflect.TypeOf(sample))
+			if err := decode(kind, data, got.Interface()); err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if kind == "delivery" {
+				// The alerts of its group come from the table.
+				lag := sample.(Delivery).Group.notify.Alerts[0]
+				got.Interface().(*Delivery).Group.revive(func(fp uint64) *router.Alert {
+					if fp != lag.Fingerprint() {
+						t.Errorf("%s speaks of alert %x", file, fp)
+					}
+					return lag
+				})
+			}
+			if !bytes.Equal(encode(kind, got.Elem().Interface()), encode(kind, sample)) {
+				t.Errorf("%s is read as\n%s\nwant\n%s", file, encode(kind, got.Elem().Interface()), encode(kind, sample))
+			}
+			if kind != "delivery" && !reflect.DeepEqual(got.Elem().Interface(), sample) {
+				t.Errorf("%s is read as\n%+v\nwant\n%+v", file, got.Elem().Interface(), sample)
+			}
+		}
+	}
+}
+
+func keep(t *testing.T, file string, data []byte) {
+	t.Helper()
+	if _, err := os.Stat(file); err == nil {
+		return
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOldJournalsAreReadForEver(t *testing.T) {
+	text, err := os.ReadFile("testdata/records/v1/journal.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readAlerts(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want := journalSample()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the journal is read as %+v, want %+v", got, want)
+	}
+	today, _ := journalSample()
+	if !bytes.Equal(today, record) {
+		t.Error("the journal is written in another form now; give it another number")
+	}
+}
+
+func TestWhatANewerMidwatchWrote(t *testing.T) {
+	for _, test := range []struct{ data, want string }{
+		{`{"kind":"turn","version":2,"value":1}`, "a stored turn has version 2, newer than this midwatch knows (1); start the newer one again"},
+		{`{"kind":"turn","version":0,"value":1}`, "a stored turn has version 0"},
+		{`{"kind":"group","version":1,"value":1}`, "a group is stored where a turn belongs"},
+		{`{"kind":"turn","version":1,"value":"x"}`, "a stored turn cannot be read: json: cannot unmarshal string into Go value of type int"},
+		{`{"kind":"turn","version":1`, "a stored turn cannot be read: unexpected end of JSON input"},
+		{``, "a stored turn cannot be read: unexpected end of JSON input"},
+	} {
+		var n int
+		if err := decode("turn", []byte(test.data), &n); err == nil || err.Error() != test.want {
+			t.Errorf("%s\ngot  %v\nwant %s", test.data, err, test.want)
+		}
+	}
+	if _, err := readAlerts([]byte{journalFormat + 1, 0}); err == nil || err.Error() != "a journal record of alerts cannot be read: it has version 2; this midwatch knows 1" {
+		t.Errorf("a newer journal: %v", err)
+	}
+}
+
+func TestUpgradesRunOneAfterTheOther(t *testing.T) {
+	old := upgrades["turn"]
+	defer func() { upgrades["turn"] = old }()
+	double := func(v json.RawMessage) (json.RawMessage, error) {
+		var n int
+		err := json.Unmarshal(v, &n)
+		return json.RawMessage(fmt.Sprint(2*n + 1)), err
+	}
+	upgrades["turn"] = append(upgrades["turn"], double, double)
+	for version, want := range map[int]int{1: 23, 2: 11, 3: 5} {
+		var n int
+		if err := decode("turn", fmt.Appendf(nil, `{"kind":"turn","version":%d,"value":5}`, version), &n); err != nil || n != want {
+			t.Errorf("version %d is read as %d, %v, want %d", version, n, err, want)
+		}
+	}
+	if got := string(encode("turn", 5)); got != `{"kind":"turn","version":3,"value":5}` {
+		t.Errorf("written as %s", got)
+	}
+}
+
+func TestKeysStayInOrderAndInBounds(t *testing.T) {
+	keys := []string{memberKey(9, 255), memberKey(9, 256), memberKey(10, 1), timelineKey(99, 1), timelineKey(100, 0)}
+	if !slices.IsSorted(keys) {
+		t.Errorf("%v", keys)
+	}
+	long := strings.Repeat("ö", 400)
+	a, b := deliveryKey("INC-1/"+long+"/1"), deliveryKey("INC-1/"+long+"/2")
+	if a == b || len(a) > 700 || owner(a) != 1 {
+		t.Errorf("long names become %q and %q, of INC-%d", a, b, owner(a))
+	}
+	if seq, n, err := parseEventKey(eventKey(1<<40, 12)); seq != 1<<40 || n != 12 || err != nil {
+		t.Errorf("%d, %d, %v", seq, n, err)
+	}
+	for _, bad := range []string{"event/", "event/1", "event/x/1", "event/1/x"} {
+		if _, _, err := parseEventKey(bad); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
+// FuzzDecode: no stored bytes of any kind may do more harm than an error; and what is read is written so that it reads
+// the same again.
+func FuzzDecode(f *testing.F) {
+	kinds := slices.Sorted(maps.Keys(upgrades))
+	for kind, sample := range samples() {
+		f.Add(slices.Index(kinds, kind), encode(kind, sample))
+	}
+	f.Fuzz(func(t *testing.T, which int, data []byte) {
+		kind := kinds[uint(which)%uint(len(kinds))]
+		typ := reflect.TypeOf(samples()[kind])
+		v := reflect.New(typ)
+		if err := decode(kind, data, v.Interface()); err != nil {
+			return
+		}
+		if d, ok := v.Interface().(*Delivery); ok && d.Group != nil {
+			d.Group.revive(func(uint64) *router.Alert { return &router.Alert{} })
+			return // its alerts are not in it
+		}
+		once := encode(kind, v.Elem().Interface())
+		again := reflect.New(typ)
+		if err := decode(kind, once, again.Interface()); err != nil {
+			t.Fatalf("%s\nis written as %s\nwhich cannot be read: %v", data, once, err)
+		}
+		if twice := encode(kind, again.Elem().Interface()); !bytes.Equal(once, twice) {
+			t.Fatalf("%s\nis written as %s\nand then as %s", data, once, twice)
+		}
+	})
+}
+
+func FuzzJournal(f *testing.F) {
+	record, _ := journalSample()
+	f.Add(record)
+	f.Add([]byte{journalFormat})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		alerts, err := readAlerts(data)
+		if err != nil || len(alerts) == 0 {
+			return
+		}
+		for rest := alerts; len(rest) > 0; {
+			var record []byte
+			record, rest = appendAlerts(rest)
+			if _, err := readAlerts(record); err != nil {
+				t.Fatalf("%x is written as %x, which cannot be read: %v", data, record, err)
+			}
+		}
+	})
+}
