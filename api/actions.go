@@ -209,8 +209,13 @@ func parseDuration(s string) (time.Duration, error) {
 		name string
 		span time.Duration
 	}{
-		{"y", 365 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour},
-		{"h", time.Hour}, {"ms", time.Millisecond}, {"m", time.Minute}, {"s", time.Second},
+		{"y", 365 * 24 * time.Hour},
+		{"w", 7 * 24 * time.Hour},
+		{"d", 24 * time.Hour},
+		{"h", time.Hour},
+		{"ms", time.Millisecond},
+		{"m", time.Minute},
+		{"s", time.Second},
 	}
 	wrong := fmt.Errorf("%q is no duration", shorten(s))
 	var total time.Duration
@@ -225,7 +230,8 @@ func parseDuration(s string) (time.Duration, error) {
 		i := slices.IndexFunc(units, func(u struct {
 			name string
 			span time.Duration
-		}) bool {
+		},
+		) bool {
 			return strings.HasPrefix(rest, u.name)
 		})
 		if i < 0 || units[i].span >= smallest { // each unit once, the largest first

@@ -193,10 +193,25 @@ func TestSpansReadAsInTheFile(t *testing.T) {
 func everyInput() []Input {
 	p := policy("bo 1m")
 	return []Input{
-		Begin{Incident: "INC-1", Severity: "sev2", Policy: p}, Elapsed{}, Acked{By: "ana"}, Unacked{By: "ana"}, Resolved{}, Reopened{Severity: "sev1"},
-		SeverityRaised{Severity: "sev1"}, Escalate{By: "ana"}, Reassign{By: "ana", Policy: &p}, Replace{Policy: p}, Snooze{By: "ana", For: time.Hour},
-		AddResponder{By: "ana", User: "bo"}, StopMine{By: "bo"}, Activity{By: "ana"}, Outcome{Key: "INC-1/1.1/ana.chat/1"}, Paused{}, Resumed{},
-		Shifted{By: time.Hour}, nil,
+		Begin{Incident: "INC-1", Severity: "sev2", Policy: p},
+		Elapsed{},
+		Acked{By: "ana"},
+		Unacked{By: "ana"},
+		Resolved{},
+		Reopened{Severity: "sev1"},
+		SeverityRaised{Severity: "sev1"},
+		Escalate{By: "ana"},
+		Reassign{By: "ana", Policy: &p},
+		Replace{Policy: p},
+		Snooze{By: "ana", For: time.Hour},
+		AddResponder{By: "ana", User: "bo"},
+		StopMine{By: "bo"},
+		Activity{By: "ana"},
+		Outcome{Key: "INC-1/1.1/ana.chat/1"},
+		Paused{},
+		Resumed{},
+		Shifted{By: time.Hour},
+		nil,
 	}
 }
 

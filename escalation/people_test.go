@@ -13,9 +13,20 @@ func TestResolveEndsEverything(t *testing.T) {
 	s := tell(t, w, policy("ana 5m", "bo 5m")).at("03:01", Resolved{})
 	s.at("03:02", Acked{By: "ana"})
 	for _, in := range []Input{
-		Elapsed{}, Unacked{By: "ana"}, SeverityRaised{Severity: "sev1"}, Escalate{By: "bo"}, Reassign{By: "bo", Target: target("bo")},
-		Replace{Policy: policy("bo 1m")}, Snooze{For: time.Minute}, AddResponder{User: "bo"}, StopMine{By: "ana"}, Activity{By: "bo"},
-		Outcome{Key: "INC-1/1.1/ana.chat/1"}, Shifted{By: time.Hour}, Begin{Incident: "INC-2"}, Resolved{},
+		Elapsed{},
+		Unacked{By: "ana"},
+		SeverityRaised{Severity: "sev1"},
+		Escalate{By: "bo"},
+		Reassign{By: "bo", Target: target("bo")},
+		Replace{Policy: policy("bo 1m")},
+		Snooze{For: time.Minute},
+		AddResponder{User: "bo"},
+		StopMine{By: "ana"},
+		Activity{By: "bo"},
+		Outcome{Key: "INC-1/1.1/ana.chat/1"},
+		Shifted{By: time.Hour},
+		Begin{Incident: "INC-2"},
+		Resolved{},
 	} {
 		s.at("03:03", in)
 	}

@@ -47,21 +47,34 @@ func TestParsersReadWhatIsWritten(t *testing.T) {
 		{civil, "2026-01-05", `error: "2026-01-05" is not a date and a time; write a local date and time such as 2026-01-05 09:00`},
 		{civil, "2026-01-05T09:00Z", `error: "2026-01-05T09:00Z" names an offset, but the zone is the schedule's time_zone; write a local date and time such as 2026-01-05 09:00`},
 		{civil, "2026-01-05 09:00:30", `error: "2026-01-05 09:00:30" is finer than a minute; write a local date and time such as 2026-01-05 09:00`},
-		{every, "1w", "1w"}, {every, "12h", "12h"}, {every, "5d", "5d"}, {every, "3month", "3month"},
+		{every, "1w", "1w"},
+		{every, "12h", "12h"},
+		{every, "5d", "5d"},
+		{every, "3month", "3month"},
 		{every, "0h", `error: "0h": a turn lasts at least 1; write Nh, Nd, Nw or Nmonth, such as 12h or 1w`},
 		{every, "h", `error: "h": a turn lasts at least 1; write Nh, Nd, Nw or Nmonth, such as 12h or 1w`},
 		{every, "1m", `error: "1m" is not the length of a turn; write Nh, Nd, Nw or Nmonth, such as 12h or 1w`},
 		{every, "-1w", `error: "-1w" is not the length of a turn; write Nh, Nd, Nw or Nmonth, such as 12h or 1w`},
 		{every, "99999999999999999999w", `error: "99999999999999999999w": a turn of more than 100000 is too long`},
-		{days, "mon-fri", "mon-fri"}, {days, "sat-mon", "sat-mon"}, {days, "sun", "sun"}, {days, "Monday,wed", "mon, wed"},
-		{days, "mon-sun", "mon-sun"}, {days, "fri-thu", "mon-sun"}, {days, "mon,tue,sun", "sun-tue"},
+		{days, "mon-fri", "mon-fri"},
+		{days, "sat-mon", "sat-mon"},
+		{days, "sun", "sun"},
+		{days, "Monday,wed", "mon, wed"},
+		{days, "mon-sun", "mon-sun"},
+		{days, "fri-thu", "mon-sun"},
+		{days, "mon,tue,sun", "sun-tue"},
 		{days, "mo", `error: "mo": "mo" is no weekday; write mon, tue, wed, thu, fri, sat, sun, or a range such as mon-fri`},
-		{clock, "00:00", "0"}, {clock, "24:00", "1440"}, {clock, "9:05", "545"},
+		{clock, "00:00", "0"},
+		{clock, "24:00", "1440"},
+		{clock, "9:05", "545"},
 		{clock, "24:01", `error: "24:01" is no time of a day; the last is 24:00`},
 		{clock, "9", `error: "9" is not a time of day; write one such as 09:00 or 24:00`},
-		{week, "fri 18:00", "6840"}, {week, "sun 24:00", "0"},
+		{week, "fri 18:00", "6840"},
+		{week, "sun 24:00", "0"},
 		{week, "friday", `error: "friday" is no time of the week; write one such as "fri 18:00"`},
-		{cron, "0 9 * * MON", "0 9 * * MON"}, {cron, " 0  9 * * 1 ", "0 9 * * 1"}, {cron, "0 0 29 2 *", "0 0 29 2 *"},
+		{cron, "0 9 * * MON", "0 9 * * MON"},
+		{cron, " 0  9 * * 1 ", "0 9 * * 1"},
+		{cron, "0 0 29 2 *", "0 0 29 2 *"},
 		{cron, "0 0 30 2 *", `error: "0 0 30 2 *" never comes: no year has such a day`},
 		{cron, "0 0 31 4,6,9,11 *", `error: "0 0 31 4,6,9,11 *" never comes: no year has such a day`},
 		{cron, ", 9 * * *", `error: ", 9 * * *" never comes: no year has such a day`},
@@ -121,13 +134,17 @@ func TestHandoffsComeWhenCronSaysSo(t *testing.T) {
 		a := rapid.IntRange(low, high).Draw(t, what)
 		b := rapid.IntRange(a, high).Draw(t, what+" end")
 		step := rapid.IntRange(1, 9).Draw(t, what+" step")
-		forms := []string{"*", "*", fmt.Sprint(a), fmt.Sprintf("%d-%d", a, b), fmt.Sprintf("%d,%d", a, b),
-			fmt.Sprintf("*/%d", step), fmt.Sprintf("%d-%d/%d", a, b, step), "?"}
+		forms := []string{
+			"*", "*", fmt.Sprint(a), fmt.Sprintf("%d-%d", a, b), fmt.Sprintf("%d,%d", a, b),
+			fmt.Sprintf("*/%d", step), fmt.Sprintf("%d-%d/%d", a, b, step), "?",
+		}
 		return rapid.SampledFrom(forms).Draw(t, what+" form")
 	}
 	check(t, 300, 20_000, func(t *rapid.T) {
-		text := strings.Join([]string{field(t, 0, 59, "minute"), field(t, 0, 23, "hour"), field(t, 1, 31, "day"),
-			field(t, 1, 12, "month"), field(t, 0, 6, "weekday")}, " ")
+		text := strings.Join([]string{
+			field(t, 0, 59, "minute"), field(t, 0, 23, "hour"), field(t, 1, 31, "day"),
+			field(t, 1, 12, "month"), field(t, 0, 6, "weekday"),
+		}, " ")
 		spec, err := cron.ParseStandard(text)
 		if err != nil {
 			t.Fatal(err)
@@ -158,8 +175,10 @@ func TestHandoffsComeWhenCronSaysSo(t *testing.T) {
 }
 
 func TestCronsSundayIsAlso7AndTheEndOfTheWeek(t *testing.T) {
-	for in, want := range map[string]Weekdays{"7": 64, "5-7": 16 + 32 + 64, "fri-sun": 16 + 32 + 64, "1-7/2": 1 + 4 + 16 + 64, "0-7": 127,
-		"MON,7": 65, "sun": 64, "0": 64, "1-5": 31, "*": 127, "sat,sun": 96, "*/2": 64 + 2 + 8 + 32} {
+	for in, want := range map[string]Weekdays{
+		"7": 64, "5-7": 16 + 32 + 64, "fri-sun": 16 + 32 + 64, "1-7/2": 1 + 4 + 16 + 64, "0-7": 127,
+		"MON,7": 65, "sun": 64, "0": 64, "1-5": 31, "*": 127, "sat,sun": 96, "*/2": 64 + 2 + 8 + 32,
+	} {
 		h, err := ParseHandoff("0 9 * * " + in)
 		if err != nil || h.days.weekdays != want {
 			t.Errorf("%s: %b, %v, want %b", in, h.days.weekdays, err, want)

@@ -5,8 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -43,11 +43,17 @@ var checksGiven = sync.OnceValue(func() (given bool) {
 
 // zoneNames are all the zones that Go ships, or where its tree is not at hand, those with a history.
 var zoneNames = sync.OnceValue(func() (names []string) {
-	names = []string{"Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca",
+	names = []string{
+		"Europe/Lisbon", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca",
 		"Antarctica/Troll", "Asia/Kathmandu", "Asia/Beirut", "America/Havana", "America/Asuncion", "Asia/Gaza",
 		"Atlantic/Azores", "America/Caracas", "Asia/Pyongyang", "Asia/Kolkata", "Pacific/Chatham", "Europe/Dublin",
-		"Africa/Cairo", "America/Sao_Paulo", "Asia/Tehran", "Europe/Istanbul", "UTC", "Pacific/Kiritimati"}
-	r, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+		"Africa/Cairo", "America/Sao_Paulo", "Asia/Tehran", "Europe/Istanbul", "UTC", "Pacific/Kiritimati",
+	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return names
+	}
+	r, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"))
 	if err != nil {
 		return names
 	}
@@ -186,8 +192,10 @@ func drawRotation(t *rapid.T, s stage) Rotation {
 	case 5:
 		r.Every = Every{rapid.IntRange(1, 4).Draw(t, "months"), Month}
 	case 6:
-		h, err := ParseHandoff(rapid.SampledFrom([]string{"0 9 * * MON", "30 2 * * *", "0 */4 * * *", "*/20 1-3 * * SUN",
-			"0 0 1,15 * *", "15 3 13 * FRI", "0 0 * * 1-5", "45 1 */2 * 2", "0 12 31 * *", "0 2 29 2 *", "0 0 * 4 0"}).Draw(t, "cron"))
+		h, err := ParseHandoff(rapid.SampledFrom([]string{
+			"0 9 * * MON", "30 2 * * *", "0 */4 * * *", "*/20 1-3 * * SUN",
+			"0 0 1,15 * *", "15 3 13 * FRI", "0 0 * * 1-5", "45 1 */2 * 2", "0 12 31 * *", "0 2 29 2 *", "0 0 * 4 0",
+		}).Draw(t, "cron"))
 		if err != nil {
 			t.Fatal(err)
 		}

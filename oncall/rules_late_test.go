@@ -108,8 +108,10 @@ func TestRule9NobodyIsADeclaredGapWhereNothingShowsThrough(t *testing.T) {
 		{Kind: Remove, User: "ana", From: wall(t, "2026-01-05 10:00"), To: wall(t, "2026-01-05 11:00")},
 		{Kind: Remove, User: "bo", From: wall(t, "2026-01-06 10:00"), To: wall(t, "2026-01-06 14:00")},
 	}
-	if got, want := gaps(spec), []Gap{before, gap("2026-01-05 10:00", "2026-01-05 11:00", false),
-		gap("2026-01-06 10:00", "2026-01-06 12:00", false), gap("2026-01-06 12:00", "2026-01-07 00:00", true)}; !reflect.DeepEqual(got, want) {
+	if got, want := gaps(spec), []Gap{
+		before, gap("2026-01-05 10:00", "2026-01-05 11:00", false),
+		gap("2026-01-06 10:00", "2026-01-06 12:00", false), gap("2026-01-06 12:00", "2026-01-07 00:00", true),
+	}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 

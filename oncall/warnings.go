@@ -34,8 +34,10 @@ func (s *Schedule) Warnings() []Problem {
 	for i := range s.spec.Overrides {
 		o := &s.overrides[i]
 		if (o.Kind == Replace || o.Kind == Remove) && s.idle(i) {
-			ps = append(ps, Problem{fmt.Sprintf("overrides[%d]", i),
-				fmt.Sprintf("changes nothing: %s is not on call then", o.User)})
+			ps = append(ps, Problem{
+				fmt.Sprintf("overrides[%d]", i),
+				fmt.Sprintf("changes nothing: %s is not on call then", o.User),
+			})
 		}
 	}
 	return ps

@@ -16,8 +16,6 @@ import (
 	"github.com/midwatch/midwatch/router"
 )
 
-var night = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-
 // testConfig routes everything, after 30 s, to a policy: ana has 5 minutes, then bo; cto catches all.
 func testConfig(change ...func(*engine.Config)) *engine.Config {
 	route := &amconfig.Route{Receiver: "oncall", GroupBy: []model.LabelName{"alertname"}}
