@@ -75,7 +75,11 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	if len(listeners) > 0 {
 		address = listeners[0].Addr().String()
 	}
-	if d.external, d.prefix, err = addresses(*d.flags.externalURL, *d.flags.routePrefix, address); err != nil {
+	external := *d.flags.externalURL
+	if external == "" && d.showsOutbox() {
+		external = firstURL(address)
+	}
+	if d.external, d.prefix, err = addresses(external, *d.flags.routePrefix, address); err != nil {
 		return err
 	}
 	if err := d.open(); err != nil {

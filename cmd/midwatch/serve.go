@@ -283,6 +283,19 @@ func addresses(external, prefix, listen string) (*url.URL, string, error) {
 	return u, prefix, nil
 }
 
+// firstURL is where somebody who just started the quick start or the demo finds it: the very address, if it listens at
+// one alone. Empty: at all of them, and then the host's name will do.
+func firstURL(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/"
+}
+
 // mustURL is for addresses in this source.
 func mustURL(s string) *url.URL {
 	u, err := url.Parse(s)
