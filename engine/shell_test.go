@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ type shell struct {
 	e     *Engine
 	disk  *gate
 	post  *postOffice
-	slept time.Duration // how long the machine was suspended: all clocks went on, but no timer did
+	slept atomic.Int64 // nanoseconds: how long the machine was suspended: all clocks went on, but no timer did
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -47,7 +48,7 @@ func (s *shell) start(cfg *Config) {
 	s.Helper()
 	from := time.Now()
 	e, err := Start(s.Context(), Options{Store: s.disk, Config: cfg, Sender: s.post, Now: func() Instant {
-		now := time.Now().Add(s.slept)
+		now := time.Now().Add(time.Duration(s.slept.Load()))
 		return Instant{Wall: now, Elapsed: now.Sub(from)}
 	}})
 	if err != nil {
@@ -285,7 +286,7 @@ func TestASuspendedMachinePagesWithinASecondOfWaking(t *testing.T) {
 		s.pass(time.Minute)
 		s.post.becomes("INC-1/1.1/ana.chat/1", Delivered)
 		// Ten minutes of sleep: the clocks went on, the timer for the next step has more than four minutes to go.
-		s.slept = 10 * time.Minute
+		s.slept.Store(int64(10 * time.Minute))
 		s.pass(longestNap)
 		want := []string{"INC-1/1.1/ana.chat/1", "INC-1/2.1/bo.mail/2"}
 		if sent := s.post.keys(); !slices.Equal(sent, want) {
