@@ -467,21 +467,6 @@ func (d *disk) all() map[string]string {
 	return m
 }
 
-// copyOf is another disk with the same on it.
-func (d *disk) copyOf() *disk {
-	c := newDisk()
-	var u unit
-	for item := range d.Scan(ctx(), "", "") {
-		u.put(item.Key, item.Value)
-	}
-	for _, b := range batches([]unit{u}) {
-		if err := c.Memory.Commit(ctx(), b); err != nil {
-			panic(err)
-		}
-	}
-	return c
-}
-
 // network is what is on the wire.
 type network struct {
 	mail []letter
