@@ -347,13 +347,7 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 // Receive takes in alerts as they were posted: repeats only move their end in the table and cost nothing more; the
 // others come back from here on disk.
 func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
-	now := e.now().Wall
-	rest := alerts[:0:0]
-	for _, a := range alerts {
-		if !e.core.router.Touch(a, now) {
-			rest = append(rest, a)
-		}
-	}
+	rest := e.news(alerts, e.now().Wall)
 	if len(rest) == 0 {
 		return nil
 	}
@@ -361,6 +355,24 @@ func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 		return ErrBusy
 	}
 	return e.Do(ctx, Alerts{Alerts: rest}).Err
+}
+
+// news are those of the alerts that are no mere repeats. What follows news of an alert in the same POST is news too: it
+// must not overtake.
+func (e *Engine) news(alerts []*router.Alert, now time.Time) []*router.Alert {
+	rest := alerts[:0:0]
+	var seen map[uint64]bool // fingerprints of rest
+	for _, a := range alerts {
+		if (seen == nil || !seen[a.Fingerprint()]) && e.core.router.Touch(a, now) {
+			continue
+		}
+		if seen == nil {
+			seen = map[uint64]bool{}
+		}
+		seen[a.Fingerprint()] = true
+		rest = append(rest, a)
+	}
+	return rest
 }
 
 // Ready reports whether the first turn is over: state is loaded, and what was overdue is on its way.

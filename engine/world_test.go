@@ -331,12 +331,7 @@ func (w *world) post(alerts ...*router.Alert) bool {
 	if w.e == nil {
 		return false
 	}
-	var rest []*router.Alert
-	for _, a := range alerts {
-		if !w.e.core.router.Touch(a, w.wall()) {
-			rest = append(rest, a)
-		}
-	}
+	rest := w.e.news(alerts, w.wall())
 	if len(rest) == 0 {
 		return true
 	}
