@@ -22,6 +22,7 @@ type Config struct {
 	Incidents    map[string]IncidentConfig                     // by receiver; one that is absent opens no incidents
 	Severity     func(label string) string                     // maps an alert's severity label to ours
 	Hours        func(escalation.Hours) (*oncall.Hours, error) // reads support hours
+	Maintenance  []Plan                                        // with their Windows
 }
 
 // A User is somebody who can be paged.
@@ -60,4 +61,6 @@ type Subject struct {
 	Receiver    string
 	GroupLabels map[string]string
 	Alerts      []*router.Alert
+
+	why string // leads the reason of what opens
 }

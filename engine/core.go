@@ -32,6 +32,7 @@ type Core struct {
 	families   map[string]*family
 	turns      map[string]int // round robin pointers, by policy/step
 	overrides  map[string]overrides
+	plans      map[string]Plan             // by their keys
 	schedules  map[string]*oncall.Schedule // the file's, with the overrides made at run time
 
 	past func(n int) (incident.Incident, error) // reads one that is not in memory any more; nil: nothing is
@@ -52,6 +53,7 @@ type Core struct {
 	dirty  []*live // changed by the unit under way
 	sends  []Send
 	events []incident.Event
+	routes []router.Effect
 	gone   []string // deliveries that must not go out any more
 	unkept []string // keys of values that no store takes
 }
@@ -103,6 +105,7 @@ type Turn struct {
 	Cancels []string         // keys of deliveries that must not be attempted any more
 	Sends   []Send           // to be let out last, in order
 	Events  []incident.Event // what happened, as it was recorded
+	Router  []router.Effect  // what the router said, for whoever wants to watch
 
 	// Unkept are keys of values too large for any store: what they say is remembered until a restart, and no longer.
 	// Only a group of some 45,000 alerts comes to that.
@@ -127,6 +130,7 @@ func New(cfg *Config, seed uint64) *Core {
 		families:   map[string]*family{},
 		turns:      map[string]int{},
 		overrides:  map[string]overrides{},
+		plans:      map[string]Plan{},
 		agenda:     newAgenda(),
 	}
 	c.router = router.New(cfg.Routing)
@@ -184,6 +188,20 @@ func (c *Core) take(in Input) Answer {
 		return Answer{}
 	case Override:
 		return c.override(in)
+	case SetSilence:
+		return c.setSilence(in)
+	case ExpireSilence:
+		return c.expireSilence(in)
+	case SetPlan:
+		return c.setPlan(in)
+	case DropPlan:
+		return c.dropPlan(in)
+	case Gossip:
+		c.merge(in)
+		return Answer{}
+	case Peers:
+		c.router.Peered(in.Ready, in.Wait)
+		return Answer{}
 	default:
 		panic(fmt.Sprintf("the engine knows no input %T", in))
 	}
@@ -232,6 +250,11 @@ func (c *Core) elapsed(name string) {
 		c.letOut(d)
 	case "fold":
 		c.foldOn()
+	case "plan":
+		c.agenda.set(name, time.Time{})
+		if p, ok := c.plans[rest]; ok {
+			c.keepPlan(p)
+		}
 	case "forget":
 		n, _ := strconv.Atoi(rest)
 		if l := c.live[n]; l != nil && len(l.sends) > 0 {
@@ -268,7 +291,9 @@ func (c *Core) finish(answers []Answer) Turn {
 		alive.put(keyAlive, encode("alive", c.now))
 		units = append(units, alive)
 	}
-	t := Turn{Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events, Unkept: c.unkept}
+	t := Turn{
+		Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events, Router: c.routes, Unkept: c.unkept,
+	}
 	for _, s := range c.sends {
 		// What ended within the turn never leaves: it opened and resolved before its first page.
 		if d := c.deliveries[s.Delivery.Key]; d != nil && !d.Withdrawn {
@@ -276,7 +301,7 @@ func (c *Core) finish(answers []Answer) Turn {
 			t.Sends = append(t.Sends, s)
 		}
 	}
-	c.units, c.sends, c.events, c.gone, c.unkept = nil, nil, nil, nil, nil
+	c.units, c.sends, c.events, c.routes, c.gone, c.unkept = nil, nil, nil, nil, nil, nil
 	return t
 }
 

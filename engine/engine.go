@@ -32,6 +32,14 @@ type Options struct {
 	Now        func() Instant // reads the clocks; nil: the machine's
 	Log        *zap.Logger    // nil: silent
 	Registerer prometheus.Registerer
+
+	// Observe sees what the router said in each turn, once it is on disk and answered: peers are told from here. It must
+	// return at once and call nothing of the engine's that waits. nil: nobody watches.
+	Observe func(effects []router.Effect)
+	// Peered says that there are peers: no group speaks before the first Peers input says that they have met.
+	Peered bool
+	// Inherited is taken in before anything else: what another Alertmanager left.
+	Inherited Gossip
 }
 
 // Limits of the loop.
@@ -75,6 +83,9 @@ type Engine struct {
 	retryAt time.Duration          // elapsed
 	tails   []tail
 
+	observe   func([]router.Effect)
+	inherited Gossip
+
 	problems []string // what could not be read at the start
 }
 
@@ -100,7 +111,10 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
-		queue: make(chan request, queueLength), stopped: make(chan struct{}),
+		queue: make(chan request, queueLength), stopped: make(chan struct{}), observe: o.Observe, inherited: o.Inherited,
+	}
+	if o.Peered {
+		e.core.router.Peered(false, 0)
 	}
 	if e.problems, err = e.core.Restore(ctx, o.Store, o.Now()); err != nil {
 		return nil, err
@@ -120,6 +134,9 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 // still taken in.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.stopped)
+	if err := e.turn([]request{{in: e.inherited}}); err != nil {
+		return err
+	}
 	nap := time.NewTimer(0)
 	defer nap.Stop()
 	for {
@@ -214,6 +231,9 @@ func (e *Engine) turn(requests []request) error {
 			a.Err = err
 		}
 		r.answer <- a
+	}
+	if e.observe != nil && len(t.Router) > 0 {
+		e.observe(t.Router)
 	}
 	for _, key := range t.Cancels {
 		if e.send.Cancel(key) {

@@ -38,6 +38,34 @@ type (
 	// A Reload brings a new configuration.
 	Reload struct{ Config *Config }
 
+	// SetSilence makes a silence, or changes the one whose ID it has. The answer has what it became.
+	SetSilence struct {
+		Silence router.Silence
+		By      string // who asks, where that is known
+	}
+
+	// ExpireSilence ends one now.
+	ExpireSilence struct{ ID, By string }
+
+	// SetPlan makes or replaces a recurring silence; DropPlan ends one.
+	SetPlan struct {
+		Plan Plan
+		By   string
+	}
+	DropPlan struct{ Name, By string }
+
+	// Gossip is what peers say of silences and of the notification log, or what a predecessor left of them.
+	Gossip struct {
+		Silences []router.Silence
+		Log      []router.LogEntry
+	}
+
+	// Peers says where we stand among those who hear of the same alerts, see router.Router.Peered.
+	Peers struct {
+		Ready bool
+		Wait  time.Duration
+	}
+
 	// An Override changes who is on call, from now on or later, in one schedule.
 	Override struct {
 		Schedule string
@@ -51,6 +79,13 @@ func (Action) input()   {}
 func (Result) input()   {}
 func (Reload) input()   {}
 func (Override) input() {}
+
+func (SetSilence) input()    {}
+func (ExpireSilence) input() {}
+func (SetPlan) input()       {}
+func (DropPlan) input()      {}
+func (Gossip) input()        {}
+func (Peers) input()         {}
 
 // Verb is what a person can do to an incident.
 type Verb string
@@ -70,7 +105,8 @@ const (
 // An Answer is what an input's sender is told once it is on disk.
 type Answer struct {
 	Incident incident.Incident // after the action; zero where none was meant
-	Err      error             // an Error for what the sender did wrong
+	Silence  router.Silence    // likewise
+	Err      error             // an Error for what the sender did wrong; router.ErrNoSilence
 }
 
 // An Error is the sender's to mend.

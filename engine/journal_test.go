@@ -184,3 +184,26 @@ func TestAJournalRecordIsNeverTooLarge(t *testing.T) {
 		t.Errorf("%d records", records)
 	}
 }
+
+// TestAClockThatWasSetBackAndARestart: what had ended long ago is no news after it, though the clock says that it will
+// end in an hour; and a fold that was under way when the clock was set does not keep its old times.
+func TestAClockThatWasSetBackAndARestart(t *testing.T) {
+	for _, foldAt := range []int{1, 8 << 20} {
+		foldSoon(t, foldAt)
+		w := newWorld(t, house(), 1)
+		w.fire("alertname", "Lag", "team", "plain", "host", "a")
+		w.run(time.Minute)
+		w.resolve("alertname", "Lag", "team", "plain", "host", "a")
+		w.run(6 * time.Minute)
+		w.fire("alertname", "Lag", "team", "plain", "host", "b")
+		w.run(12 * time.Minute)
+		w.jump(-time.Hour)
+		w.run(13 * time.Minute)
+		before := w.story()
+		w.crash(0)
+		w.run(30 * time.Minute)
+		if after := w.story(); after != before {
+			t.Errorf("folding at %d bytes, a restart made news of old ends:\n%s", foldAt, strings.TrimPrefix(after, before))
+		}
+	}
+}

@@ -30,6 +30,8 @@ const (
 	prefAttempt   = "attempt/"      // <seq>: the delivery log
 	prefTurn      = "turn/"         // <policy>/<step>: round robin
 	prefOverride  = "override/"     // <schedule>/<seq>
+	prefSilence   = "silence/"      // <id>
+	prefPlan      = "plan/"         // <name>: a recurring silence
 )
 
 const layout = 1 // version of the keys above
@@ -95,6 +97,8 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"attempt":  {},
 	"turn":     {},
 	"override": {},
+	"silence":  {},
+	"plan":     {},
 	"format":   {},
 	"alive":    {},
 	"current":  {},

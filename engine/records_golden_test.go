@@ -47,9 +47,14 @@ func storedKinds() map[string]any {
 		"attempt":  Attempt{At: at, Key: "INC-1/1.1/ana.chat/1", Event: deliverPage, Incident: "INC-1", User: "ana", Via: "chat", Attempt: 1, Outcome: "delivered", Answer: "200 OK", LatencyMS: 12.5},
 		"turn":     7,
 		"override": oncall.Override{ID: "o1", Kind: oncall.Take, User: "cy", Start: at, End: at.Add(time.Hour)},
-		"format":   layout,
-		"alive":    at,
-		"current":  current{Generation: 2, From: 40, Bytes: 1000},
+		"silence": router.Silence{
+			ID: "6f2b1c1e-52a5-4d6e-8f7e-1a2b3c4d5e6f", Matchers: []router.MatcherSet{{{Name: "service", Value: "db"}}},
+			StartsAt: at, EndsAt: at.Add(time.Hour), UpdatedAt: at, ExpiresAt: at.Add(121 * time.Hour), CreatedBy: "ana", Comment: "deploy",
+		},
+		"plan":    Plan{Name: "weekly", Matchers: []router.MatcherSet{{{Name: "service", Value: "db"}}}, Cron: "0 22 * * SUN", For: 2 * time.Hour, TimeZone: "Europe/Lisbon"},
+		"format":  layout,
+		"alive":   at,
+		"current": current{Generation: 2, From: 40, Bytes: 1000},
 	}
 }
 

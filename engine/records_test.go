@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
@@ -80,6 +82,16 @@ func samples() map[string]any {
 		"attempt": Attempt{
 			At: at(4), Key: "INC-7/2.1/ana.chat/3", Event: deliverPage, Incident: "INC-7", User: "ana", Receiver: "channel", Via: "chat", Attempt: 2,
 			Outcome: "retry", Answer: "503 Service Unavailable", LatencyMS: 12.5, NextAt: at(5),
+		},
+		"silence": router.Silence{
+			ID:        "6f2b1c1e-52a5-4d6e-8f7e-1a2b3c4d5e6f",
+			Matchers:  []router.MatcherSet{{{Name: "service", Type: labels.MatchEqual, Value: "db"}, {Name: "host", Type: labels.MatchNotRegexp, Value: "a|b"}}, {{Name: "x", Type: labels.MatchRegexp, Value: ".+"}}},
+			Receivers: []router.MatcherSet{{{Name: "team", Type: labels.MatchNotEqual, Value: "x"}}},
+			StartsAt:  at(1), EndsAt: at(60), UpdatedAt: at(1), ExpiresAt: at(7260), CreatedBy: "ana", Comment: "deploy <3", Annotations: map[string]string{"ticket": "T-1"},
+		},
+		"plan": Plan{
+			Name: "weekly", Matchers: []router.MatcherSet{{{Name: "service", Type: labels.MatchEqual, Value: "batch"}}}, Cron: "0 22 * * SUN", For: 2 * time.Hour, TimeZone: "Europe/Lisbon",
+			Comment: "reindex", CreatedBy: "ana", ExpireWhenResolved: true,
 		},
 		"override": oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: at(0), End: at(60)},
 	}

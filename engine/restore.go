@@ -49,6 +49,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.checkFormat,
 		r.restoreCounters,
 		r.restoreRoster,
+		r.restoreSilences,
 		r.restoreGroups,
 		r.restoreDeliveries,
 		r.restoreIncidents,
@@ -208,6 +209,30 @@ func (r *restorer) restoreRoster() error {
 	})
 }
 
+func (r *restorer) restoreSilences() error {
+	if err := r.scan(prefSilence, func(_ string, value []byte) error {
+		var s router.Silence
+		err := decode("silence", value, &s)
+		if err == nil {
+			r.state.Silences = append(r.state.Silences, s)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	return r.scan(prefPlan, func(_ string, value []byte) error {
+		var p Plan
+		err := decode("plan", value, &p)
+		if err == nil {
+			err = p.check()
+		}
+		if err == nil {
+			r.c.plans[p.key()] = p
+		}
+		return err
+	})
+}
+
 func (r *restorer) restoreGroups() error {
 	if err := r.scan(prefGroup, func(_ string, value []byte) error {
 		var g router.Group
@@ -347,6 +372,7 @@ func (r *restorer) settle() {
 	r.rejoin()
 	c.unit()
 	c.routed(c.router.Restore(r.state, c.now))
+	c.usePlans()
 	for _, n := range c.liveNumbers() {
 		c.unit()
 		r.revive(c.live[n])

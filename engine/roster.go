@@ -119,6 +119,7 @@ func (c *Core) reload(cfg *Config) {
 	for _, n := range c.liveNumbers() {
 		c.remember(c.live[n]) // the window may be another
 	}
+	c.usePlans()
 }
 
 // shift moves what waits along with a wall clock that was set (SPEC §5.12).
@@ -145,6 +146,7 @@ func (c *Core) shift(by time.Duration) {
 	if len(c.journal.stale) > 0 || c.journal.fold != nil {
 		c.agenda.set("fold", c.now)
 	}
+	c.usePlans() // their windows stay with the wall clock
 }
 
 // closes is until when a closed incident may come back.

@@ -84,5 +84,6 @@ func (c *Core) ebb(t *tide) {
 			c.unit()
 			c.become(l, incident.Cleared{})
 		}
+		c.weigh(l)
 	}
 }

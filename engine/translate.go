@@ -22,6 +22,7 @@ import (
 
 // routed takes what the router says.
 func (c *Core) routed(effects []router.Effect) {
+	c.routes = append(c.routes, effects...)
 	t := tide{fires: map[uint64]bool{}}
 	for _, e := range effects {
 		switch e := e.(type) {
@@ -35,9 +36,14 @@ func (c *Core) routed(effects []router.Effect) {
 			c.put(prefGroup+e.Group.ID, unless(e.Deleted, func() []byte { return encode("group", e.Group) }))
 		case router.LogChanged:
 			c.put(logKey(e.Entry.LogKey), unless(e.Deleted, func() []byte { return e.Entry.Encode(nil) }))
+		case router.SilenceChanged:
+			c.put(prefSilence+e.Silence.ID, unless(e.Action == router.SilenceDropped, func() []byte { return encode("silence", e.Silence) }))
+		case router.SilencesTurned:
+			c.hear(&t)
+			c.silencesTurned(e)
 		case router.Flushed:
 			c.hear(&t)
-			c.flushed(e)
+			c.flushed(e, "")
 		case router.Joined:
 			t.came = append(t.came, e)
 			t.fires[e.Alert.Fingerprint()] = true
@@ -61,8 +67,8 @@ func unless(deleted bool, value func() []byte) []byte {
 }
 
 // flushed lets the groups of receivers with incident_configs open incidents: a group speaks only at its flush
-// (SPEC §5.8).
-func (c *Core) flushed(e router.Flushed) {
+// (SPEC §5.8). why leads the reason, where it is another than that the group's time came.
+func (c *Core) flushed(e router.Flushed, why string) {
 	if len(e.Firing) == 0 {
 		return
 	}
@@ -71,6 +77,7 @@ func (c *Core) flushed(e router.Flushed) {
 		return
 	}
 	s := subject(e.Group, e.Firing...)
+	s.why = why
 	if ic.Scope == incident.ScopeGroup {
 		c.unit()
 		c.raise(identity(e.Group, nil), ic, s)
@@ -119,9 +126,9 @@ func (c *Core) raise(id incident.Identity, ic IncidentConfig, s Subject) {
 }
 
 func openingReason(s Subject) string {
-	n := "1 alert fires"
+	n := s.why + "1 alert fires"
 	if len(s.Alerts) != 1 {
-		n = fmt.Sprintf("%d alerts fire", len(s.Alerts))
+		n = fmt.Sprintf("%s%d alerts fire", s.why, len(s.Alerts))
 	}
 	return fmt.Sprintf("%s, routed to %s: %s", n, s.Receiver, names(s.Alerts))
 }
@@ -152,6 +159,7 @@ func (c *Core) joinAlerts(l *live, ic IncidentConfig, s Subject) {
 	s.Alerts = fresh
 	c.adopt(l, fresh)
 	c.become(l, incident.Joined{Severity: c.severityOf(ic, s), Count: len(fresh), Names: names(fresh)})
+	c.weigh(l)
 }
 
 // raiseSeverity notices a known alert that became more severe. Severity is a label, so this is an annotation-driven
@@ -319,7 +327,7 @@ func (c *Core) severityOf(ic IncidentConfig, s Subject) string {
 	for _, a := range s.Alerts {
 		severity := ""
 		if ic.Severity != nil {
-			severity = ic.Severity(Subject{s.Receiver, s.GroupLabels, []*router.Alert{a}})
+			severity = ic.Severity(Subject{Receiver: s.Receiver, GroupLabels: s.GroupLabels, Alerts: []*router.Alert{a}})
 		}
 		if incident.Rank(severity) > lowestSeverity {
 			severity = c.cfg.Severity(a.Labels.Get("severity"))

@@ -33,9 +33,9 @@ func ParseHandoff(s string) (h Handoff, err error) {
 	case text == "":
 		return Handoff{}, errors.New("no cron expression; write five fields such as 0 9 * * MON")
 	case strings.HasPrefix(text, "@"):
-		return Handoff{}, fmt.Errorf("%q is not a cron expression of five fields; write one such as 0 9 * * MON, or use every", s)
+		return Handoff{}, fmt.Errorf("%q is not a cron expression of five fields; write one such as 0 9 * * MON", s)
 	case strings.Contains(text, "TZ="):
-		return Handoff{}, fmt.Errorf("%q names a zone, but the zone is the layer's time_zone", s)
+		return Handoff{}, fmt.Errorf("%q names a zone; leave it out, since time_zone says it", s)
 	}
 	fields := strings.Split(text, " ")
 	if len(fields) != 5 {
@@ -115,10 +115,8 @@ func (h Handoff) String() string { return h.text }
 // Next is the first such time after c; zero is never.
 func (h Handoff) Next(c Civil) Civil {
 	day := c.day()
-	for _, m := range h.minutes {
-		if m > c.minute() && h.days.has(day) {
-			return Civil(day*dayMinutes) + Civil(m)
-		}
+	if i, _ := slices.BinarySearch(h.minutes, c.minute()+1); i < len(h.minutes) && h.days.has(day) {
+		return Civil(day*dayMinutes) + Civil(h.minutes[i])
 	}
 	if day, ok := h.days.next(day + 1); ok {
 		return Civil(day*dayMinutes) + Civil(h.minutes[0])

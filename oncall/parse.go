@@ -20,7 +20,7 @@ func ParseCivil(s string) (Civil, error) {
 		return hint("is not a date and a time")
 	}
 	if strings.HasSuffix(clock, "Z") || strings.ContainsAny(clock, "+-") {
-		return hint("names an offset, but the zone is the schedule's time_zone")
+		return hint("names an offset, but time_zone says the zone")
 	}
 	f := strings.Split(date, "-")
 	if len(f) != 3 || len(f[0]) != 4 || len(f[1]) != 2 || len(f[2]) != 2 {

@@ -88,8 +88,10 @@ type stage struct {
 	from, to time.Time
 }
 
-func drawStage(t *rapid.T) stage {
-	zone := loadZone(rapid.SampledFrom(zoneNames()).Draw(t, "zone"))
+func drawStage(t *rapid.T) stage { return drawStageIn(t, zoneNames()) }
+
+func drawStageIn(t *rapid.T, zones []string) stage {
+	zone := loadZone(rapid.SampledFrom(zones).Draw(t, "zone"))
 	at := time.Date(rapid.IntRange(2004, 2040).Draw(t, "year"), time.Month(rapid.IntRange(1, 12).Draw(t, "month")), 15, 0, 0, 0, 0, time.UTC)
 	if _, change := at.In(zone).ZoneBounds(); !change.IsZero() && change.Year() < 2041 && rapid.IntRange(0, 9).Draw(t, "calm") > 0 {
 		at = change

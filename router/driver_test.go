@@ -24,10 +24,14 @@ type disk struct {
 	groups  map[string]Group
 	log     map[LogKey][]byte
 	journal [][]byte
+
+	silences map[string]Silence
 }
 
 func newDriver(s *scenario) *driver {
-	return &driver{s: s, Router: New(s.options()), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}}}
+	d := &driver{s: s, Router: New(s.options()), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}, silences: map[string]Silence{}}}
+	d.do(d.MergeSilences(s.silences(), began))
+	return d
 }
 
 func (d *driver) time() time.Time { return began.Add(d.now) }
@@ -65,6 +69,12 @@ func (d *driver) do(effects []Effect) {
 				delete(d.disk.groups, fx.Group.ID)
 			} else {
 				d.disk.groups[fx.Group.ID] = fx.Group
+			}
+		case SilenceChanged:
+			if fx.Action == SilenceDropped {
+				delete(d.disk.silences, fx.Silence.ID)
+			} else {
+				d.disk.silences[fx.Silence.ID] = fx.Silence
 			}
 		case LogChanged:
 			if fx.Deleted {

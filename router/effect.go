@@ -20,12 +20,12 @@ type Refused struct {
 }
 
 // Joined says that a firing alert entered a group, or changed in it, between two flushes. Change is FirstSeen, Refired,
-// Changed or Regrouped. Muted is the reason why it would not be told now; empty: it would.
+// Changed or Regrouped. Muted is why it would not be told now; empty: it would.
 type Joined struct {
 	Group  Group
 	Alert  *Alert
 	Change Change
-	Muted  string
+	Muted  Mute
 }
 
 // Left says that a member of a group fires no longer, or not there. Change is Resolved, Expired or Regrouped. The group
@@ -42,18 +42,21 @@ type GroupChanged struct {
 	Deleted bool
 }
 
-// LogChanged says that the entry must be stored under its key, or is gone.
+// LogChanged says that the entry must be stored under its key, or is gone. Unless it is gone, it is news to peers; Merged
+// if it was a peer's.
 type LogChanged struct {
 	Entry   LogEntry
 	Deleted bool
+	Merged  bool
 }
 
 // Flushed says that a group's time came, whether or not anybody is notified. Its alerts are those that nothing mutes;
-// in the order of a notification.
+// in the order of a notification. Muted counts the others; nil: there are none.
 type Flushed struct {
 	Group            Group
 	At               time.Time
 	Firing, Resolved []*Alert
+	Muted            map[Mute]int
 }
 
 // Notify asks that an integration be told. The router waits for Router.Sent with its Ref: once, and in any case, for

@@ -13,10 +13,13 @@ const minTimeout = 10 * time.Second
 
 // A round is one flush of a group, for as long as an outcome of it is awaited.
 type round struct {
+	group            *group
 	at               time.Time
-	alerts           []*Alert // what nothing mutes, frozen, in order
-	firing, resolved []uint64 // their hashes, ascending
-	ended            []ended  // all that had resolved, muted or not
+	from             time.Time // when it is our turn among the peers
+	hushed           []*Alert  // what resolved and is silenced, where that is told all the same
+	alerts           []*Alert  // what nothing mutes, frozen, in order
+	firing, resolved []uint64  // their hashes, ascending
+	ended            []ended   // all that had resolved, muted or not
 	owed             []Integration
 	open             int // outcomes awaited, those owed included
 	failed           bool
@@ -51,23 +54,37 @@ func (r *Router) flush(g *group, now time.Time) {
 	r.agenda.add(g.Next, g)
 	rd := r.freeze(g, now)
 	g.round = rd
-	if len(rd.alerts) > 0 {
-		for _, i := range r.opts.Receivers[g.Receiver] {
-			if r.busy[seat{g.ID, i.Name, i.Index}] != nil {
-				rd.owed = append(rd.owed, i)
-				rd.open++
-				continue
-			}
-			r.tell(g, rd, i, now)
-		}
+	if len(rd.alerts)+len(rd.hushed) > 0 {
+		rd.owed = slices.Clone(r.opts.Receivers[g.Receiver])
+		rd.open = len(rd.owed)
 	}
-	r.finish(g)
+	if rd.from = now.Add(r.wait); rd.from.After(now) && rd.open > 0 {
+		r.turns.add(rd.from, rd)
+		return
+	}
+	r.takeTurns(rd, now)
+}
+
+// takeTurns tells the integrations of the round that are not busy with an earlier one.
+func (r *Router) takeTurns(rd *round, now time.Time) {
+	turns := rd.owed
+	rd.owed = nil
+	for _, i := range turns {
+		if r.busy[seat{rd.group.ID, i.Name, i.Index}] != nil {
+			rd.owed = append(rd.owed, i)
+			continue
+		}
+		rd.open--
+		r.tell(rd.group, rd, i, now)
+	}
+	r.finish(rd.group)
 }
 
 // freeze fixes what fires and what has resolved, for an alert must not end in the middle of a flush.
 func (r *Router) freeze(g *group, now time.Time) *round {
-	rd := &round{at: now}
+	rd := &round{group: g, at: now}
 	flushed := Flushed{Group: g.Group, At: now}
+	hours := r.hours(g.node, now)
 	for _, e := range g.members {
 		a, _ := r.table.read(e)
 		fires := !a.ResolvedAt(now)
@@ -76,7 +93,14 @@ func (r *Router) freeze(g *group, now time.Time) *round {
 		} else {
 			rd.ended = append(rd.ended, ended{e, a.UpdatedAt})
 		}
-		if r.muted(g.node, a, now) != "" {
+		if mute := r.muted(hours, e, now); mute != "" {
+			if flushed.Muted == nil {
+				flushed.Muted = map[Mute]int{}
+			}
+			flushed.Muted[mute]++
+			if mute == Silenced && !fires && r.opts.TellResolvedSilenced {
+				rd.hushed = append(rd.hushed, a)
+			}
 			continue
 		}
 		rd.alerts = append(rd.alerts, a)
@@ -106,16 +130,16 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 		repeat = g.node.route.RouteOpts.RepeatInterval
 		key    = LogKey{g.Key, g.Receiver, i.Name, i.Index}
 		known  = r.log.get(key)
-		reason = decide(known, rd.firing, rd.resolved, i.SendResolved, repeat, rd.at)
 	)
+	alerts, resolved := rd.heard(known)
+	reason := decide(known, rd.firing, resolved, i.SendResolved, repeat, rd.at)
 	if reason == Nothing {
 		return
 	}
-	entry := LogEntry{LogKey: key, Firing: rd.firing, Resolved: rd.resolved}
+	entry := LogEntry{LogKey: key, Firing: rd.firing, Resolved: resolved}
 	if reason != First {
 		entry.State = maps.Clone(known.State) // the integration may write to it
 	}
-	alerts := rd.alerts
 	if !i.SendResolved {
 		if len(rd.firing) == 0 {
 			// There is nothing it may hear, but what it believes to fire must be cleared.
@@ -141,6 +165,25 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 	rd.open++
 	r.emit(f.Notify)
 	r.launch(f)
+}
+
+// heard is what an integration of which this is known hears of: what is muted by nothing, and the ends that a silence
+// would hide from it, though it believes those alerts to fire.
+func (rd *round) heard(known *LogEntry) (alerts []*Alert, resolved []uint64) {
+	alerts, resolved = rd.alerts, rd.resolved
+	if known == nil {
+		return alerts, resolved
+	}
+	for _, a := range rd.hushed {
+		if _, believed := slices.BinarySearch(known.Firing, a.Hash()); believed {
+			alerts, resolved = append(slices.Clip(alerts), a), append(slices.Clip(resolved), a.Hash())
+		}
+	}
+	if len(alerts) > len(rd.alerts) {
+		slices.SortFunc(alerts, compareAlerts)
+		slices.Sort(resolved)
+	}
+	return alerts, resolved
 }
 
 // launch waits for the outcome. The alerts are with who sends them.
@@ -187,6 +230,7 @@ func (r *Router) Sent(ref Ref, ok bool, at time.Time, state map[string]string) [
 	case f.round == rd:
 		rd.open--
 		rd.failed = rd.failed || !ok
+	case at.Before(rd.from): // it waits for the peers, too
 	default:
 		i := slices.IndexFunc(rd.owed, func(i Integration) bool {
 			return i.Name == f.Entry.Integration && i.Index == f.Entry.Index
@@ -220,7 +264,7 @@ func (r *Router) MergeLog(entries []LogEntry, now time.Time) []Effect {
 	defer r.mu.Unlock()
 	for _, e := range entries {
 		if r.log.merge(e, now) {
-			r.emit(LogChanged{Entry: *r.log.get(e.LogKey)})
+			r.emit(LogChanged{Entry: *r.log.get(e.LogKey), Merged: true})
 		}
 	}
 	return r.effects()

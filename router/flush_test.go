@@ -136,6 +136,7 @@ func TestWhoIsNotToldOfResolvedAlertsForgetsThemAllTheSame(t *testing.T) {
 func TestWhatIsMutedCountsAsTold(t *testing.T) {
 	d := world(t, plainRoute, map[string]string{"db": "webhook"})
 	d.s.mutes = []mute{{Label{"alertname", "A"}, 2 * time.Minute, 9 * time.Minute}}
+	d.do(d.MergeSilences(d.s.silences(), d.time()))
 	d.hear("00:00", "A", "00:00", "00:03")
 	d.clock("00:01")
 	d.trace()
@@ -147,7 +148,7 @@ func TestWhatIsMutedCountsAsTold(t *testing.T) {
 	d.hear("00:08:30", "A", "00:08:30", "00:20")
 	d.clock("00:15")
 	expect(t, d.trace(),
-		"stored A refired", "group db deleted=false", "joined db A refired muted",
+		"stored A refired", "group db deleted=false", "joined db A refired silence",
 		"flushed db 00:09:00 [A] []",
 		"flushed db 00:14:00 [A] []")
 }

@@ -24,6 +24,7 @@ func (r *Router) Receive(alerts []*Alert, now time.Time) []Effect {
 		}
 		r.place(e, change, now)
 	}
+	r.turned(now) // a silence may have ended with the last of its alerts
 	return r.effects()
 }
 
@@ -32,6 +33,7 @@ func (r *Router) begin(now time.Time) {
 	r.forget.begin(now)
 	r.sweep.begin(now)
 	r.expire(now)
+	r.turned(now)
 }
 
 // place takes the entry to the groups of its routes.
@@ -42,6 +44,17 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 	} else if !a.Ended {
 		return // what fires has its places already
 	}
+	switch change {
+	case FirstSeen, Refired:
+		if change == FirstSeen {
+			r.inhibition.meet(e)
+		}
+		if !a.Ended {
+			r.fires(e)
+		}
+	case Resolved:
+		r.ended(e, now)
+	}
 	for _, n := range r.match(a.Labels) {
 		g := r.groupFor(n, a)
 		if g == nil {
@@ -51,7 +64,7 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 		entered := g.join(e)
 		switch {
 		case !a.Ended && (entered || change != Refreshed):
-			r.emit(Joined{g.Group, a, change, r.muted(n, a, now)})
+			r.emit(Joined{g.Group, a, change, r.muted(r.hours(n, now), e, now)})
 		case change == Resolved:
 			r.emit(Left{g.Group, a, change})
 		}
@@ -128,11 +141,4 @@ func (r *Router) close(g *group) {
 	delete(g.node.groups, string(g.Labels.appendKey(nil)))
 	delete(r.groups, g.ID)
 	r.emit(GroupChanged{Group: g.Group, Deleted: true})
-}
-
-func (r *Router) muted(n *node, a *Alert, now time.Time) string {
-	if r.opts.Mute == nil {
-		return ""
-	}
-	return r.opts.Mute(n.route, a, now)
 }

@@ -46,6 +46,7 @@ func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 type State struct {
 	Groups   []Group
 	Log      []LogEntry
+	Silences []Silence
 	InFlight []Notify // for which there was no Sent yet; they are to be sent again, under the same Ref
 
 	// Stopped is the last instant at which we were surely running. Groups whose time came since then speak at once;
@@ -66,12 +67,23 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 	for _, e := range s.Log {
 		r.log.put(e)
 	}
+	for _, silence := range slices.SortedFunc(slices.Values(s.Silences), func(a, b Silence) int {
+		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
+	}) {
+		if c, err := compile(&silence); err == nil {
+			c.held = silence.State(s.Stopped) == SilenceActive
+			r.silences.put(c)
+			if silence.Annotations[ExpireWhenResolved] == "true" && silence.State(now) != SilenceExpired {
+				r.watch(c)
+			}
+		}
+	}
 	for _, n := range s.InFlight {
 		r.launch(&flight{Notify: n})
 	}
 	m := move{held: func(g *group, _ *entry, a *Alert) bool { return g.holds(a) }}
 	for _, g := range s.Groups {
-		g = g.Step(s.Stopped)
+		g = g.Step(s.Stopped.Add(-r.opts.LongestWait))
 		if g.Next.Before(r.opts.HoldUntil) {
 			g.Next = r.opts.HoldUntil
 		}
@@ -111,6 +123,9 @@ func (r *Router) regroup(m *move, now time.Time) {
 	m.index(r)
 	for _, e := range r.table.sorted() {
 		a, _ := r.table.read(e)
+		if r.inhibition.meet(e); !a.Ended {
+			r.inhibition.began(e)
+		}
 		for _, n := range r.match(a.Labels) {
 			r.resettle(m, n, e, a, now)
 		}
@@ -263,7 +278,7 @@ func (r *Router) announce(m *move, now time.Time) {
 		}
 		for _, g := range e.groups {
 			if !m.wasMember(e, g.group) {
-				r.emit(Joined{g.group.Group, a, Regrouped, r.muted(g.group.node, a, now)})
+				r.emit(Joined{g.group.Group, a, Regrouped, r.muted(r.hours(g.group.node, now), e, now)})
 			}
 		}
 	}
@@ -298,14 +313,16 @@ func (r *Router) Shifted(by time.Duration) []Effect {
 	defer r.mu.Unlock()
 	r.table.shift(by)
 	r.log.shift(by)
-	r.agenda = agenda[*group]{}
+	r.agenda, r.turns = agenda[*group]{}, agenda[*round]{}
+	r.silences.again() // they stay with the wall clock
 	r.forget.next, r.sweep.next = time.Time{}, time.Time{}
 	for _, g := range slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) }) {
 		g.Group = g.Group.shift(by)
 		r.agenda.add(g.Next, g)
 		r.keep(g)
 		if rd := g.round; rd != nil {
-			rd.at = rd.at.Add(by)
+			rd.at, rd.from = rd.at.Add(by), rd.from.Add(by)
+			r.turns.add(rd.from, rd) // passed over unless it waits
 			for i := range rd.ended {
 				rd.ended[i].updatedAt = rd.ended[i].updatedAt.Add(by)
 			}

@@ -34,6 +34,9 @@ func (d *driver) crash(t *testing.T, o Options, inFlight ...Notify) {
 	for _, g := range d.disk.groups {
 		s.Groups = append(s.Groups, stored(t, g))
 	}
+	for _, silence := range d.disk.silences {
+		s.Silences = append(s.Silences, stored(t, silence))
+	}
 	for _, b := range d.disk.log {
 		e, err := DecodeLogEntry(b)
 		if err != nil {

@@ -14,15 +14,28 @@ type Options struct {
 	Root      *dispatch.Route          // the routing tree; required
 	Receivers map[string][]Integration // by name; a receiver that is absent has no integrations
 
-	// Mute says why the route must not tell of the alert at this time; "" is that it may. It is asked when a group
-	// flushes, where Alertmanager asks its inhibitor, its time intervals and its silences, and must not call the
-	// Router. nil mutes nothing.
-	Mute func(route *dispatch.Route, a *Alert, now time.Time) string
+	// Intervals says whether the route is silent at this time because of its time intervals, OutsideHours or
+	// MutedByHours; "": it is not. It must not call the Router. nil: no route ever is.
+	Intervals func(route *dispatch.Route, now time.Time) Mute
+
+	Inhibit []InhibitRule // in the order of the file
+
+	// TellResolvedSilenced lets integrations that were told that an alert fires hear that it resolved though a silence
+	// holds by then. Alertmanager does not tell them, and takes the alert for firing when it comes back (#226).
+	TellResolvedSilenced bool
+
+	MaxSilences    int                  // how many there may be, those that are over included (--silences.max-silences); 0: any number
+	MaxSilenceSize int                  // bytes of one (--silences.max-silence-size-bytes); 0: any size
+	SilenceSize    func(s *Silence) int // measures one; nil: there is no such limit
+
+	// LongestWait bounds what Peered will say. After a restart groups that spoke so shortly before speak again: what
+	// waited for its turn among the peers left no record.
+	LongestWait time.Duration
 
 	ResolveTimeout time.Duration // how long an alert without an end fires; 0 means 5m
-	Retention      time.Duration // longest life of a log entry (--data.retention); 0 means 120h
+	Retention      time.Duration // longest life of a log entry, and of a silence that is over (--data.retention); 0 means 120h
 	ForgetEvery    time.Duration // how often ended alerts are forgotten (--alerts.gc-interval); 0 means 30m
-	LogSweepEvery  time.Duration // how often expired log entries are dropped (--data.maintenance-interval); 0 means 15m
+	SweepEvery     time.Duration // how often log entries and silences are forgotten (--data.maintenance-interval); 0 means 15m
 	HoldUntil      time.Time     // no group speaks before (start plus --dispatch.start-delay); zero: no such wait
 	AlertnameLimit int           // how many alerts of one name may fire (--alerts.per-alertname-limit); 0: any number
 }
@@ -42,7 +55,7 @@ func (o Options) withDefaults() Options {
 		{&o.ResolveTimeout, 5 * time.Minute},
 		{&o.Retention, 120 * time.Hour},
 		{&o.ForgetEvery, 30 * time.Minute},
-		{&o.LogSweepEvery, 15 * time.Minute},
+		{&o.SweepEvery, 15 * time.Minute},
 	} {
 		if *d.span <= 0 {
 			*d.span = d.zero
@@ -67,6 +80,13 @@ type Router struct {
 	log     logbook
 	flights map[Ref]*flight
 	busy    map[seat]*flight
+
+	silences   silences
+	inhibition inhibition
+
+	unready bool          // the peers have not met yet: no group speaks
+	wait    time.Duration // how long peers before us have to tell, before we do
+	turns   agenda[*round]
 
 	agenda        agenda[*group]
 	forget, sweep grid
@@ -96,6 +116,8 @@ func New(o Options) *Router {
 		flights: map[Ref]*flight{},
 		busy:    map[seat]*flight{},
 		labels:  model.LabelSet{},
+
+		silences: newSilences(),
 	}
 	r.configure(o)
 	return r
@@ -105,7 +127,8 @@ func (r *Router) configure(o Options) {
 	r.opts = o
 	r.resolveTimeout.Store(int64(o.ResolveTimeout))
 	r.table.limitTo(o.AlertnameLimit)
-	r.forget, r.sweep = grid{every: o.ForgetEvery}, grid{every: o.LogSweepEvery}
+	r.forget, r.sweep = grid{every: o.ForgetEvery}, grid{every: o.SweepEvery}
+	r.inhibition = newInhibition(o.Inhibit)
 	r.nodes = map[*dispatch.Route]*node{}
 	o.Root.Walk(func(route *dispatch.Route) {
 		r.nodes[route] = &node{
@@ -140,15 +163,38 @@ func (r *Router) Due() time.Time {
 			due = t
 		}
 	}
-	sooner(r.nextFlush())
+	if !r.unready {
+		sooner(r.nextFlush())
+	}
+	sooner(r.nextTurn())
+	sooner(r.silences.nextTurn())
 	sooner(r.table.nextExpiry())
 	if r.table.Len() > 0 {
 		sooner(r.forget.next)
 	}
-	if r.log.len() > 0 {
+	if r.log.len() > 0 || len(r.silences.byID) > 0 {
 		sooner(r.sweep.next)
 	}
 	return due
+}
+
+// nextTurn is when the next round has waited for the peers; zero: none waits.
+func (r *Router) nextTurn() time.Time {
+	for {
+		at, rd, ok := r.turns.first()
+		if !ok || rd.group.round == rd && rd.from.Equal(at) {
+			return at
+		}
+		r.turns.drop()
+	}
+}
+
+// Peered says where we stand among the peers that hear of the same alerts: whether they have met, before which no group
+// speaks, and how long those before us have to tell an integration before we do. Without peers it need not be called.
+func (r *Router) Peered(ready bool, wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unready, r.wait = !ready, wait
 }
 
 // nextFlush is when the next group speaks. Appointments of groups that are gone or were moved fall away here.
@@ -169,7 +215,12 @@ func (r *Router) Elapsed(now time.Time) []Effect {
 	defer r.mu.Unlock()
 	now = now.Round(0)
 	r.begin(now)
-	for at := r.nextFlush(); !at.IsZero() && !at.After(now); at = r.nextFlush() {
+	for at := r.nextTurn(); !at.IsZero() && !at.After(now); at = r.nextTurn() {
+		_, rd, _ := r.turns.first()
+		r.turns.drop()
+		r.takeTurns(rd, now)
+	}
+	for at := r.nextFlush(); !r.unready && !at.IsZero() && !at.After(now); at = r.nextFlush() {
 		_, g, _ := r.agenda.first()
 		r.agenda.drop()
 		r.flush(g, now)
@@ -181,6 +232,9 @@ func (r *Router) Elapsed(now time.Time) []Effect {
 		for _, e := range r.log.gc(now) {
 			r.emit(LogChanged{Entry: e, Deleted: true})
 		}
+		for _, s := range r.silences.gc(now) {
+			r.emit(SilenceChanged{s, SilenceDropped})
+		}
 	}
 	return r.effects()
 }
@@ -190,10 +244,22 @@ func (r *Router) expire(now time.Time) {
 	for _, e := range r.table.expire(now) {
 		a, _ := r.table.read(e)
 		r.emit(Stored{a, Expired})
+		r.ended(e, now)
 		for _, m := range e.groups {
 			r.emit(Left{m.group.Group, a, Expired})
 		}
 	}
+}
+
+// fires and ended say of an alert that it began to fire, or ceased, to what depends on it.
+func (r *Router) fires(e *entry) {
+	r.inhibition.began(e)
+	r.began(e)
+}
+
+func (r *Router) ended(e *entry, now time.Time) {
+	r.inhibition.ceased(e)
+	r.ceased(e, now)
 }
 
 func (r *Router) emit(e Effect) { r.out = append(r.out, e) }

@@ -67,7 +67,7 @@ func (d *driver) trace() []string {
 		case Refused:
 			lines = append(lines, fmt.Sprintf("refused %s: %d fire", fx.Alert.Name(), fx.Limit))
 		case Joined:
-			lines = append(lines, strings.TrimSpace(fmt.Sprintf("joined %s %s %s", fx.Group.Receiver, fx.Alert.Name(), fx.Change)+" "+fx.Muted))
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("joined %s %s %s", fx.Group.Receiver, fx.Alert.Name(), fx.Change)+" "+string(fx.Muted)))
 		case Left:
 			lines = append(lines, fmt.Sprintf("left %s %s %s", fx.Group.Receiver, fx.Alert.Name(), fx.Change))
 		case GroupChanged:

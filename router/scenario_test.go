@@ -93,20 +93,27 @@ func (s *scenario) muted(get func(name string) string, at time.Duration) bool {
 	})
 }
 
+// silences are the mutes.
+func (s *scenario) silences() []Silence {
+	var all []Silence
+	for i, m := range s.mutes {
+		all = append(all, Silence{
+			ID:       fmt.Sprint("silence-", i),
+			Matchers: []MatcherSet{{{Name: m.label.Name, Value: m.label.Value}}},
+			StartsAt: began.Add(m.from), EndsAt: began.Add(m.until), UpdatedAt: began, ExpiresAt: began.Add(m.until + 120*time.Hour),
+		})
+	}
+	return all
+}
+
 func (s *scenario) options() Options {
 	return Options{
-		Root:      dispatch.NewRoute(s.root, nil),
-		Receivers: s.receivers,
-		Mute: func(_ *dispatch.Route, a *Alert, now time.Time) string {
-			if s.muted(a.Labels.Get, now.Sub(began)) {
-				return "muted"
-			}
-			return ""
-		},
-		Retention:     s.retention,
-		ForgetEvery:   s.forget,
-		LogSweepEvery: s.sweep,
-		HoldUntil:     began.Add(s.delay),
+		Root:        dispatch.NewRoute(s.root, nil),
+		Receivers:   s.receivers,
+		Retention:   s.retention,
+		ForgetEvery: s.forget,
+		SweepEvery:  s.sweep,
+		HoldUntil:   began.Add(s.delay),
 	}
 }
 

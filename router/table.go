@@ -40,6 +40,7 @@ type entry struct {
 
 	queued time.Time    // its latest appointment in Table.expiries; zero: none
 	groups []membership // of which groups it is a member; guarded by Router.mu
+	sides  *sides       // of which inhibition rules it is source or target; nil: of none; guarded by Router.mu
 }
 
 type shard struct {

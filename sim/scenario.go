@@ -310,6 +310,14 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 			o := p.override(n)
 			h.do = func(w *World) error { return act(w, o) }
 		}),
+		"silence": only("silence", func(n *yaml.Node) {
+			set := p.matchers(n)
+			h.do = func(w *World) error { return w.silence(set, a.For, a.By) }
+		}),
+		"expire_silence": only("expire_silence", func(n *yaml.Node) {
+			set := p.matchers(n)
+			h.do = func(w *World) error { return w.expireSilence(set) }
+		}),
 		"restart": only("restart", func(n *yaml.Node) {
 			var down time.Duration
 			if n.Tag != "!!null" {
@@ -337,6 +345,8 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 	switch {
 	case !timed:
 		p.fault(n, "at is missing: how long after the start this happens, as 5m")
+	case what == "silence" && a.For <= 0:
+		p.fault(n, "for is missing: how long the silence lasts, as 1h")
 	case what == "":
 		p.fault(n, "nothing happens here; write what does, as fire: {alertname: …}")
 	case h.do == nil:
@@ -344,6 +354,51 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 		h.do = func(w *World) error { return act(w, a) }
 	}
 	return h, len(p.faults) == faults
+}
+
+// matchers reads one matcher, or a list of them.
+func (p *parser) matchers(n *yaml.Node) router.MatcherSet {
+	var texts []string
+	if n.Kind == yaml.ScalarNode {
+		texts = []string{p.text(n)}
+	} else {
+		p.list(n, func(n *yaml.Node) { texts = append(texts, p.text(n)) })
+	}
+	set, err := router.ParseMatchers(texts, "scenario")
+	if err != nil {
+		p.fault(n, "%s; write matchers as in Alertmanager: ['service=\"db\"']", err)
+	} else if len(set) == 0 {
+		p.fault(n, "here belong the matchers of a silence: ['service=\"db\"']")
+	}
+	return set
+}
+
+// silence makes a silence that begins now.
+func (w *World) silence(set router.MatcherSet, length time.Duration, by string) error {
+	return act(w, engine.SetSilence{By: by, Silence: router.Silence{
+		Matchers: []router.MatcherSet{set}, StartsAt: w.wall(), EndsAt: w.wall().Add(length), CreatedBy: by, Comment: "scenario",
+	}})
+}
+
+// expireSilence ends the silences with these matchers that are not over.
+func (w *World) expireSilence(set router.MatcherSet) error {
+	if w.core == nil {
+		return fmt.Errorf("the daemon is down at %s", FormatElapsed(w.elapsed))
+	}
+	found := false
+	for _, s := range w.core.Router().Silences() {
+		if s.State(w.wall()) == router.SilenceExpired || len(s.Matchers) != 1 || !slices.Equal(s.Matchers[0], set) {
+			continue
+		}
+		found = true
+		if err := act(w, engine.ExpireSilence{ID: s.ID}); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return errors.New("no silence with these matchers holds or is to come")
+	}
+	return nil
 }
 
 // act does what a person does; what the engine refuses is a fault of the scenario.

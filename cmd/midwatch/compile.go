@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/inhibit"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/common/model"
@@ -60,7 +61,16 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 
 func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
 	o.Root = dispatch.NewRoute(cfg.Upstream.Route, nil)
-	o.Mute = intervals(cfg)
+	o.Intervals = intervals(cfg)
+	for _, r := range cfg.Upstream.InhibitRules {
+		made := inhibit.NewInhibitRule(r) // it knows the deprecated ways to write one
+		rule := router.InhibitRule{Name: made.Name, Source: made.SourceMatchers, Target: made.TargetMatchers}
+		for name := range made.Equal {
+			rule.Equal = append(rule.Equal, string(name))
+		}
+		slices.Sort(rule.Equal)
+		o.Inhibit = append(o.Inhibit, rule)
+	}
 	o.ResolveTimeout = time.Duration(cfg.Upstream.Global.ResolveTimeout)
 	o.Receivers = map[string][]router.Integration{}
 	for _, e := range endpoints {
@@ -74,13 +84,11 @@ func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) 
 }
 
 // intervals is the mute and active time intervals of the routes, asked at each flush as Alertmanager's stages do.
-func intervals(cfg *config.Config) func(route *dispatch.Route, _ *router.Alert, now time.Time) string {
+func intervals(cfg *config.Config) func(route *dispatch.Route, now time.Time) router.Mute {
 	all := intervener(cfg)
-	return func(route *dispatch.Route, _ *router.Alert, now time.Time) string {
-		if names := mutedBy(all, route, now); len(names) > 0 {
-			return "muted by time interval " + strings.Join(names, ", ")
-		}
-		return ""
+	return func(route *dispatch.Route, now time.Time) router.Mute {
+		mute, _ := mutedBy(all, route, now)
+		return mute
 	}
 }
 
@@ -97,18 +105,18 @@ func intervener(cfg *config.Config) *timeinterval.Intervener {
 
 // mutedBy are the intervals because of which a route is silent: those that mute it now, or all of those outside of which
 // it is. An interval that is not defined cannot be here: the configuration check found it.
-func mutedBy(all *timeinterval.Intervener, route *dispatch.Route, now time.Time) []string {
+func mutedBy(all *timeinterval.Intervener, route *dispatch.Route, now time.Time) (router.Mute, []string) {
 	if active := route.RouteOpts.ActiveTimeIntervals; len(active) > 0 {
 		if within, _, err := all.Mutes(active, now); err == nil && !within {
-			return active
+			return router.OutsideHours, active
 		}
 	}
 	if mute := route.RouteOpts.MuteTimeIntervals; len(mute) > 0 {
 		if within, names, err := all.Mutes(mute, now); err == nil && within {
-			return names
+			return router.MutedByHours, names
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // supportHours reads hours once and remembers them. The engine asks from one goroutine.

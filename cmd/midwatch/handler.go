@@ -130,7 +130,8 @@ func (d *daemon) muted(routeID, _ string) []string {
 	if route == nil {
 		return nil // of a configuration that has just gone
 	}
-	return mutedBy(now.intervals, route, time.Now())
+	_, names := mutedBy(now.intervals, route, time.Now())
+	return names
 }
 
 // routeLabels renders a group's route labels over its alerts. One that cannot be rendered is left out, as in Alertmanager.

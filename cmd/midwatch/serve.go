@@ -308,7 +308,7 @@ func mustURL(s string) *url.URL {
 // routerOptions are what the flags say about routing.
 func (f serveFlags) routerOptions(start time.Time) router.Options {
 	o := router.Options{
-		Retention: *f.retention, ForgetEvery: *f.gcInterval, LogSweepEvery: *f.maintenance, AlertnameLimit: *f.perAlert,
+		Retention: *f.retention, ForgetEvery: *f.gcInterval, SweepEvery: *f.maintenance, AlertnameLimit: *f.perAlert,
 	}
 	if *f.startDelay > 0 {
 		o.HoldUntil = start.Add(*f.startDelay)
