@@ -105,7 +105,7 @@ type Turn struct {
 	Cancels []string         // keys of deliveries that must not be attempted any more
 	Sends   []Send           // to be let out last, in order
 	Events  []incident.Event // what happened, as it was recorded
-	Router  []router.Effect  // what the router said, for whoever wants to watch
+	Router  []router.Effect  // what the router said, but for a peer's word that is not to go onward
 
 	// Unkept are keys of values too large for any store: what they say is remembered until a restart, and no longer.
 	// Only a group of some 45,000 alerts comes to that.

@@ -254,6 +254,9 @@ func (e *Engine) turn(requests []request) error {
 	return nil
 }
 
+// Tell hands the engine an input and waits for nothing. What is told is lost with the process until it is on disk.
+func (e *Engine) Tell(in Input) { e.later(in) }
+
 // later hands the loop an input that nobody waits for, from any goroutine, also the loop's own.
 func (e *Engine) later(in Input) {
 	select {

@@ -58,6 +58,7 @@ type (
 	Gossip struct {
 		Silences []router.Silence
 		Log      []router.LogEntry
+		Onward   bool // what of it is news to us may be news to other peers
 	}
 
 	// Peers says where we stand among those who hear of the same alerts, see router.Router.Peered.

@@ -118,12 +118,29 @@ func (c *Core) silencedHow(l *live) string {
 
 // merge takes in what peers say, and what a predecessor left.
 func (c *Core) merge(in Gossip) {
+	shown := len(c.routes)
 	if len(in.Silences) > 0 {
 		c.routed(c.router.MergeSilences(in.Silences, c.now))
 	}
 	if len(in.Log) > 0 {
 		c.routed(c.router.MergeLog(in.Log, c.now))
 	}
+	if !in.Onward {
+		c.routes = slices.DeleteFunc(c.routes, func(e router.Effect) bool {
+			shown--
+			return shown < 0 && isMerged(e)
+		})
+	}
+}
+
+func isMerged(e router.Effect) bool {
+	switch e := e.(type) {
+	case router.SilenceChanged:
+		return e.Action == router.SilenceMerged
+	case router.LogChanged:
+		return e.Merged
+	}
+	return false
 }
 
 // usePlans takes the maintenance windows of the configuration beside the recurring silences that were made at run time,
