@@ -4,7 +4,8 @@ GO      ?= go
 VERSION ?= $(shell cat VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run demo test setup check unit integration race fuzz sim bench kill long clean fmt
+.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim bench kill long clean fmt
+.NOTPARALLEL: # the acceptance suites judge by the clock
 
 build: ## the binary, ./midwatch
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o midwatch ./cmd/midwatch
@@ -15,10 +16,11 @@ run: build ## the daemon with the quick-start configuration
 demo: build ## the daemon with a simulated cluster and people; nothing is sent
 	./midwatch --demo
 
-test: setup check unit integration ## everything CI runs
+test: setup check unit integration acceptance ## everything CI runs
 
-setup: ## what the tests need beside Go, from Debian's packages
+setup: ## what the tests need beside Go: Debian's packages, the real Alertmanager
 	@./integration_test/setup.sh
+	@./integration_test/upstream/build.sh
 
 check: ## vet, staticcheck, gofumpt, known vulnerabilities, import arrows
 	$(GO) vet ./...
@@ -33,6 +35,12 @@ unit: ## every package but integration_test with the race detector, and the orac
 
 integration: ## the real binary beside real peers
 	$(GO) test -timeout 20m ./integration_test
+
+acceptance: ## Alertmanager's own acceptance suites; SUT=program runs them against another one
+	@./integration_test/upstream/acceptance.sh
+
+probe: ## the same requests to the binary and to the real Alertmanager, which must answer the same
+	$(GO) test -timeout 10m -run TestProbe ./integration_test
 
 race: unit
 
@@ -55,4 +63,4 @@ fmt:
 	$(GO) tool gofumpt -w .
 
 clean:
-	rm -rf midwatch bin
+	rm -rf midwatch bin integration_test/upstream/build

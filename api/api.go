@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"path"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type Options struct {
 	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
 	Simulate    func(ctx context.Context, s Simulation) (Simulated, error) // nil: there is no POST simulate
 	Pages       http.Handler                                               // everything that is not an API: /, /ack/…; nil: 404
+
+	Origins *regexp.Regexp // of pages that may use /api/v2 from a browser (--web.cors.origin), see Origins; nil: none
 
 	Metrics     *Metrics         // nil: measured for nobody
 	Log         *zap.Logger      // nil: silent
@@ -103,18 +106,25 @@ func (a *API) v2() http.Handler {
 		"receivers":     {a.getReceivers, nil},
 		"status":        {a.getStatus, nil},
 	} {
-		paths["/api/v2/"+name] = a.measured("/api/v2/"+name, h)
+		paths["/api/v2/"+name] = a.measured("/api/v2/"+name, a.cors(unstored(h)))
 	}
-	unknown := a.measured("/api/v2/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	unknown := a.measured("/api/v2/", a.cors(unstored(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := fault{http.StatusNotFound, "path " + r.URL.EscapedPath() + " was not found"}
 		f.serve(w, r)
-	}))
+	}))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
 		h := paths[path.Clean(r.URL.EscapedPath())]
 		if h == nil {
 			h = unknown
 		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// unstored tells caches to keep no answer of h.
+func unstored(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
 		h.ServeHTTP(w, r)
 	})
 }

@@ -3,39 +3,104 @@ package router
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/alertmanager/config"
+	amcommoncfg "github.com/prometheus/alertmanager/config/common"
 	"github.com/prometheus/alertmanager/dispatch"
-	"github.com/prometheus/alertmanager/pkg/labels"
-	"github.com/prometheus/common/model"
+	"github.com/prometheus/alertmanager/inhibit"
 )
 
-// A scenario is a small world: routes, receivers that fail at times, mutes, and what sources report. It is run through
-// Alertmanager's own code and through a Router, and what leaves both must be equal.
+// A scenario is a small world: a configuration, receivers that fail at times, what sources report, and the silences that
+// people make. It is run through Alertmanager's own code and through a Router, and what leaves both must be equal.
 //
 // Nothing in it depends on who is first within one instant, for Alertmanager leaves that to its goroutines. Every event
 // lies a different number of milliseconds after a full second while all configured spans are full seconds, so the
-// flushes of groups that different events began never meet; outages, mutes and the start delay change at odd
-// microseconds, and maintenance runs at full seconds. Where siblings share log entries, the scenario is calm: their
-// waits differ, their intervals do not, and no alert is old enough to make both groups speak at once.
+// flushes of groups that different events began never meet. All else that changes does so where no flush can be: outages,
+// the start delay and the ends of silences at odd microseconds, time intervals and maintenance at full seconds. People
+// look (event.checked) a little after an event, for at the very instant at which a silence ends Alertmanager still lets
+// it hold. Where siblings share log entries, the scenario is calm: their waits differ, their intervals do not, and no
+// alert is old enough to make both groups speak at once.
 type scenario struct {
-	seed      uint64
+	setup
+	seed        uint64
+	outages     []outage
+	retention   time.Duration
+	forget      time.Duration
+	sweep       time.Duration
+	delay       time.Duration
+	maxSilences int // 0: any number
+	silenceSize int // bytes; 0: any
+	calm        bool
+	reload      reloading
+	events      []event
+	quiet       time.Duration // nothing happens from here on; only where reload is changing
+	end         time.Duration
+}
+
+// reloading says what becomes of the configuration, and with that, what can be compared.
+type reloading string
+
+const (
+	// unchanging worlds have no reloads. Everything is compared.
+	unchanging reloading = "unchanging"
+
+	// reloading unnoticed loads the same configuration again, in Midwatch only. Alertmanager flushes and regroups
+	// everything when it reloads, also what it has told; Midwatch is better on purpose, and goes on as if nothing had
+	// happened. So it is compared with an Alertmanager that did not reload, and everything must be equal.
+	unnoticed reloading = "unnoticed"
+
+	// changing worlds load another configuration once, in both. Until then everything is compared, and from then on
+	// everything that does not depend on when groups speak: silences, and which alerts are silenced and inhibited. When
+	// all has been quiet for longer than any group waits, all integrations must have been told of the same firing
+	// alerts; see world.beliefs.
+	changing reloading = "changing"
+)
+
+// A setup is what a configuration file says.
+type setup struct {
 	root      *config.Route
 	receivers map[string][]Integration
-	outages   []outage
-	mutes     []mute
-	retention time.Duration
-	forget    time.Duration
-	sweep     time.Duration
-	delay     time.Duration
-	calm      bool
-	events    []event
-	end       time.Duration
+	rules     []amcommoncfg.InhibitRule
+	intervals map[string][]minutes
 }
+
+// minutes are those of a day in [from, until).
+type minutes struct{ from, until int }
+
+func (m minutes) contains(t time.Time) bool {
+	minute := t.Hour()*60 + t.Minute()
+	return m.from <= minute && minute < m.until
+}
+
+// hours says what the time intervals of a route say.
+func (c *setup) hours(route *dispatch.Route, now time.Time) Mute {
+	within := func(name string) bool {
+		return slices.ContainsFunc(c.intervals[name], func(m minutes) bool { return m.contains(now) })
+	}
+	switch active := route.RouteOpts.ActiveTimeIntervals; {
+	case len(active) > 0 && !slices.ContainsFunc(active, within):
+		return OutsideHours
+	case slices.ContainsFunc(route.RouteOpts.MuteTimeIntervals, within):
+		return MutedByHours
+	}
+	return ""
+}
+
+// inhibits are the rules as the router wants them.
+func (c *setup) inhibits() []InhibitRule {
+	var rules []InhibitRule
+	for _, r := range c.rules {
+		compiled := inhibit.NewInhibitRule(r)
+		rules = append(rules, InhibitRule{r.Name, compiled.SourceMatchers, compiled.TargetMatchers, r.Equal})
+	}
+	return rules
+}
+
+// mutes reports whether anything in the setup can keep an alert quiet.
+func (c *setup) mutes() bool { return len(c.rules)+len(c.intervals) > 0 }
 
 type outage struct {
 	receiver    string
@@ -44,12 +109,8 @@ type outage struct {
 	from, until time.Duration
 }
 
-type mute struct {
-	label       Label
-	from, until time.Duration
-}
-
-// An event is the report of one alert. Times are relative to the beginning; absent ones are negative.
+// An event is the report of one alert, or whatever else is not zero: people's wishes, the end of a silence, a reload.
+// Times are relative to the beginning; absent ones are negative.
 type event struct {
 	at            time.Duration
 	labels        Labels
@@ -57,10 +118,51 @@ type event struct {
 	starts, ends  time.Duration
 	absentS, absE bool
 	why           string
+
+	wishes []wish
+	expire int // the thread whose silence is ended
+	load   *setup
 }
+
+// A wish is what somebody asks for: a new silence, or another form of one that is there. Wishes of one thread are about
+// one silence, whatever its ID is by now.
+type wish struct {
+	thread  int  // from 1
+	edit    bool // the silence that the thread has come to; else a new one
+	unknown bool // an ID that nobody knows
+	fresh   string
+	sets    []MatcherSet
+	starts  time.Duration // negative: not given
+	keep    time.Duration // if positive, the start stays what it is, rounded down to this
+	ends    time.Duration
+	comment string
+}
+
+// silence is what is wished for; known finds a silence.
+func (w wish) silence(id string, known func(id string) (Silence, bool)) Silence {
+	s := Silence{ID: id, Matchers: w.sets, EndsAt: began.Add(w.ends), CreatedBy: "ana", Comment: w.comment}
+	if w.starts >= 0 {
+		s.StartsAt = began.Add(w.starts)
+	}
+	if was, ok := known(id); ok && w.keep > 0 {
+		s.StartsAt = was.StartsAt.Truncate(w.keep)
+	}
+	return s
+}
+
+// silenceID makes an ID of the length of a UUID.
+func silenceID(n int) string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n) }
 
 // began is where a synctest bubble begins, too.
 var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// glance is how long after an event people look at what it led to.
+const glance = 250 * time.Microsecond
+
+// checked says whether people look after the event.
+func (e event) checked() bool {
+	return e.labels == nil || e.at/time.Millisecond%9 == 0
+}
 
 func (e event) alert() *Alert {
 	a := &Alert{
@@ -86,301 +188,78 @@ func (s *scenario) works(receiver, integration string, index int, at time.Durati
 	})
 }
 
-// muted reports whether alerts with these labels are muted.
-func (s *scenario) muted(get func(name string) string, at time.Duration) bool {
-	return slices.ContainsFunc(s.mutes, func(m mute) bool {
-		return get(m.label.Name) == m.label.Value && m.from <= at && at < m.until
-	})
+// options are the router's, with the configuration that the world begins with.
+func (s *scenario) options() Options { return s.optionsWith(s.setup) }
+
+func (s *scenario) optionsWith(c setup) Options {
+	return Options{
+		Root:           dispatch.NewRoute(c.root, nil),
+		Receivers:      c.receivers,
+		Inhibit:        c.inhibits(),
+		Intervals:      c.hours,
+		MaxSilences:    s.maxSilences,
+		MaxSilenceSize: s.silenceSize,
+		SilenceSize:    upstreamSize,
+		Retention:      s.retention,
+		ForgetEvery:    s.forget,
+		SweepEvery:     s.sweep,
+		HoldUntil:      began.Add(s.delay),
+	}
 }
 
-// silences are the mutes.
-func (s *scenario) silences() []Silence {
-	var all []Silence
-	for i, m := range s.mutes {
-		all = append(all, Silence{
-			ID:       fmt.Sprint("silence-", i),
-			Matchers: []MatcherSet{{{Name: m.label.Name, Value: m.label.Value}}},
-			StartsAt: began.Add(m.from), EndsAt: began.Add(m.until), UpdatedAt: began, ExpiresAt: began.Add(m.until + 120*time.Hour),
-		})
+// alerts are the label sets of all alerts that are ever reported.
+func (s *scenario) alerts() []Labels {
+	var all []Labels
+	for _, e := range s.events {
+		if e.labels != nil && !slices.ContainsFunc(all, e.labels.Equal) {
+			all = append(all, e.labels)
+		}
 	}
 	return all
 }
 
-func (s *scenario) options() Options {
-	return Options{
-		Root:        dispatch.NewRoute(s.root, nil),
-		Receivers:   s.receivers,
-		Retention:   s.retention,
-		ForgetEvery: s.forget,
-		SweepEvery:  s.sweep,
-		HoldUntil:   began.Add(s.delay),
-	}
-}
-
-// vocabulary is what alerts are made of; small, so that things meet.
-var vocabulary = map[string][]string{
-	"alertname": {"A", "B"},
-	"team":      {"x", "y"},
-	"severity":  {"page", "info"},
-	"instance":  {"i1", "i2", "i3"},
-	"job":       {"j"},
-}
-
-var vocabularyNames = slices.Sorted(maps.Keys(vocabulary))
-
-func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
-
-func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
-
-// newScenario makes the world that belongs to a seed.
-func newScenario(seed uint64) *scenario {
-	r := rand.New(rand.NewPCG(seed, 7))
-	s := &scenario{
-		seed:      seed,
-		retention: pick(r, 120*time.Hour, 120*time.Hour, time.Hour, 3*time.Minute),
-		forget:    pick(r, 30*time.Minute, 5*time.Minute, time.Minute),
-		sweep:     pick(r, 15*time.Minute, 2*time.Minute),
-		end:       pick(r, 10*time.Minute, 30*time.Minute, time.Hour),
-	}
-	s.receivers = map[string][]Integration{}
-	for _, name := range []string{"one", "two", "three"} {
-		for range r.IntN(4) {
-			kind := pick(r, "webhook", "slack")
-			index := 0
-			for _, i := range s.receivers[name] {
-				if i.Name == kind {
-					index++
-				}
-			}
-			s.receivers[name] = append(s.receivers[name], Integration{kind, index, chance(r, 70)})
-		}
-	}
-	s.root = newRoute(r, 0)
-	s.root.Receiver, s.root.Continue = pick(r, "one", "two"), false
-	s.root.Matchers, s.root.Match = nil, nil
-	if chance(r, 20) && len(s.root.Routes) > 0 {
-		twin := *s.root.Routes[0]
-		s.root.Routes[0].Continue = true
-		s.root.Routes = slices.Insert(s.root.Routes, 1, &twin)
-	}
-	s.separateTwins()
-	if !s.calm && chance(r, 20) {
-		s.delay = pick(r, 20*time.Second, 2*time.Minute) + 500*time.Microsecond
-	}
-	for name, integrations := range maps.All(s.receivers) {
-		for n, i := range integrations {
-			// A hash of what it is and not a draw, for a map has no order.
-			if (seed+uint64(n)*3+uint64(len(name)))%5 == 0 {
-				from := time.Duration(seed%9)*time.Minute + 300*time.Microsecond
-				s.outages = append(s.outages, outage{name, i.Name, i.Index, from, from + time.Duration(1+seed%4)*time.Minute})
-			}
-		}
-	}
-	if chance(r, 40) {
-		name := pick(r, "alertname", "team", "instance")
-		from := time.Duration(r.IntN(600))*time.Second + 700*time.Microsecond
-		until := from + time.Duration(30+r.IntN(600))*time.Second
-		s.mutes = append(s.mutes, mute{Label{name, pick(r, vocabulary[name]...)}, from, until})
-	}
-	s.tellStories(r)
-	return s
-}
-
-// newRoute makes a route with children.
-func newRoute(r *rand.Rand, depth int) *config.Route {
-	span := func(of ...time.Duration) *model.Duration {
-		d := model.Duration(pick(r, of...))
-		return &d
-	}
-	c := &config.Route{Continue: chance(r, 40)}
-	if chance(r, 60) {
-		c.Receiver = pick(r, "one", "two", "three")
-	}
-	switch r.IntN(5) {
-	case 0:
-		c.GroupByAll = true
-	case 1:
-		c.GroupBy = []model.LabelName{}
-	case 2, 3:
-		c.GroupBy = []model.LabelName{model.LabelName(pick(r, vocabularyNames...)), "alertname"}
-	}
-	if depth == 0 || chance(r, 50) {
-		c.GroupWait = span(0, time.Second, 10*time.Second, 30*time.Second)
-	}
-	if depth == 0 || chance(r, 50) {
-		c.GroupInterval = span(5*time.Second, 30*time.Second, time.Minute, 5*time.Minute)
-	}
-	if depth == 0 || chance(r, 50) {
-		c.RepeatInterval = span(3*time.Second, time.Minute, 2*time.Minute, 5*time.Minute, time.Hour)
-	}
-	for range 1 + r.IntN(2) {
-		name := pick(r, vocabularyNames...)
-		value := pick(r, vocabulary[name]...)
-		if chance(r, 20) {
-			c.Match = map[string]string{name: value}
-			continue
-		}
-		kind := labels.MatchType(r.IntN(4))
-		if kind == labels.MatchRegexp || kind == labels.MatchNotRegexp {
-			value += "|zz"
-		}
-		m, err := labels.NewMatcher(kind, name, value)
-		if err != nil {
-			panic(err)
-		}
-		c.Matchers = append(c.Matchers, m)
-	}
-	if depth < 3 {
-		for range r.IntN(4 - depth) {
-			c.Routes = append(c.Routes, newRoute(r, depth+1))
-		}
-	}
-	return c
-}
-
-// separateTwins finds routes that share log entries, and sees to it that their groups never speak at one instant.
-func (s *scenario) separateTwins() {
-	type shared struct{ key, receiver string }
-	var (
-		configs []*config.Route
-		walk    func(*config.Route)
-		twins   = map[shared][]int{}
-	)
-	walk = func(c *config.Route) {
-		configs = append(configs, c)
-		for i, child := range c.Routes {
-			own := *child // a twin's children must be its own
-			c.Routes[i] = &own
-			own.Routes = slices.Clone(own.Routes)
-			walk(&own)
-		}
-	}
-	walk(s.root)
-	n := 0
-	dispatch.NewRoute(s.root, nil).Walk(func(route *dispatch.Route) {
-		k := shared{route.Key(), route.RouteOpts.Receiver}
-		twins[k] = append(twins[k], n)
-		n++
+// muted reports whether anything in the world can keep an alert quiet.
+func (s *scenario) muted() bool {
+	return s.mutes() || slices.ContainsFunc(s.events, func(e event) bool {
+		return len(e.wishes) > 0 || e.load != nil && e.load.mutes()
 	})
-	for _, places := range twins {
-		if len(places) < 2 {
-			continue
-		}
-		s.calm = true
-		for i, at := range places {
-			wait, interval := model.Duration(time.Duration(10+3*i)*time.Second), model.Duration(time.Minute)
-			configs[at].GroupWait, configs[at].GroupInterval = &wait, &interval
-		}
-	}
-	if !s.calm {
-		return
-	}
-	// What their children inherit has changed; those could be twins of each other. So all in a calm world say for
-	// themselves what they want, and no two want the same.
-	for i, c := range configs {
-		wait, interval := model.Duration(time.Duration(2+i)*time.Second), model.Duration(time.Minute)
-		c.GroupWait, c.GroupInterval = &wait, &interval
-	}
-}
-
-// tellStories makes up what the sources report.
-func (s *scenario) tellStories(r *rand.Rand) {
-	var ls []Labels
-	for range 1 + r.IntN(6) {
-		set := map[string]string{"alertname": pick(r, vocabulary["alertname"]...)}
-		for _, name := range vocabularyNames {
-			if name != "alertname" && chance(r, 75) {
-				set[name] = pick(r, vocabulary[name]...)
-			}
-		}
-		if l := LabelsOf(set); !slices.ContainsFunc(ls, l.Equal) {
-			ls = append(ls, l)
-		}
-	}
-	count := 0
-	for _, l := range ls {
-		for at := time.Duration(r.IntN(240)) * time.Second; at < s.end && count < 300; {
-			at = s.tellStory(r, l, at, &count)
-		}
-	}
-	slices.SortFunc(s.events, func(a, b event) int { return int(a.at - b.at) })
-	s.events = slices.DeleteFunc(s.events, func(e event) bool { return e.at >= s.end })
-}
-
-// tellStory has one alert fire, be repeated, and end in some way. It returns when the next story may begin.
-func (s *scenario) tellStory(r *rand.Rand, l Labels, from time.Duration, count *int) time.Duration {
-	tell := func(e event) {
-		*count++
-		e.labels = l
-		s.events = append(s.events, e)
-	}
-	next := func(at time.Duration) time.Duration { // its own millisecond
-		return at.Truncate(time.Second) + time.Duration(*count+1)*time.Millisecond
-	}
-	at := next(from)
-	ahead := 4 * time.Minute
-	every := time.Minute
-	starts := at
-	if !s.calm {
-		ahead = pick(r, 4*time.Minute, 4*time.Minute, 30*time.Second, 70*time.Second)
-		every = pick(r, time.Minute, time.Minute, 15*time.Second)
-		starts += pick(r, 0, 0, 0, -time.Second, -40*time.Second, -20*time.Minute, 15*time.Second)
-	}
-	note := "n0"
-	absent := !s.calm && chance(r, 8)
-	tell(event{at: at, note: note, starts: starts, ends: at + ahead, absE: absent, absentS: absent && chance(r, 50), why: "fires"})
-	for i := range r.IntN(8) {
-		at = next(at + every)
-		e := event{at: at, note: note, starts: starts, ends: at + ahead, absE: absent, why: "is repeated"}
-		switch {
-		case chance(r, 10):
-			note = fmt.Sprintf("n%d", i+1)
-			e.note, e.why = note, "changes"
-		case s.calm:
-		case chance(r, 5):
-			e.starts, e.why = at-7*time.Second, "is repeated with a later start"
-		case chance(r, 5):
-			e.ends, e.why = at+5*time.Second, "is repeated with an earlier end"
-		case chance(r, 5):
-			e.absE, e.why = true, "is repeated without an end"
-		case chance(r, 3):
-			e.ends, e.why = at-every/2, "is repeated out of order, as ended"
-		}
-		tell(e)
-	}
-	if chance(r, 65) {
-		at = next(at + pick(r, 5*time.Second, 30*time.Second, time.Minute))
-		ends := at - pick(r, 0, time.Second, 5*time.Second)
-		if starts > ends {
-			starts = ends
-		}
-		tell(event{at: at, note: note, starts: starts, ends: ends, why: "resolves"})
-		if !s.calm {
-			for range r.IntN(3) {
-				at = next(at + every)
-				tell(event{at: at, note: note, starts: starts, ends: ends, why: "is repeated as resolved"})
-			}
-		}
-	} else {
-		at += ahead
-	}
-	return at + pick(r, 5*time.Second, 40*time.Second, 3*time.Minute, 10*time.Minute)
 }
 
 // String is the world in words, for a failure that somebody has to understand.
 func (s *scenario) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, until %s; calm %v, delay %s, retention %s, forget %s, sweep %s\n",
-		s.seed, s.end, s.calm, s.delay, s.retention, s.forget, s.sweep)
-	dispatch.NewRoute(s.root, nil).Walk(func(r *dispatch.Route) {
-		o := r.RouteOpts
-		fmt.Fprintf(&b, "route %s continue=%v to %s by %v all=%v wait=%s interval=%s repeat=%s\n",
-			r.ID(), r.Continue, o.Receiver, slices.Sorted(maps.Keys(o.GroupBy)), o.GroupByAll, o.GroupWait, o.GroupInterval, o.RepeatInterval)
-	})
-	fmt.Fprintf(&b, "receivers %v\noutages %v\nmutes %v\n", s.receivers, s.outages, s.mutes)
+	fmt.Fprintf(&b, "seed %d, until %s, %s; calm %v, delay %s, retention %s, forget %s, sweep %s, silences %d of %d bytes\n",
+		s.seed, s.end, s.reload, s.calm, s.delay, s.retention, s.forget, s.sweep, s.maxSilences, s.silenceSize)
+	fmt.Fprintf(&b, "%soutages %v\n", &s.setup, s.outages)
 	for _, e := range s.events {
-		fmt.Fprintf(&b, "%s %s %s: starts %s (absent %v) ends %s (absent %v) note %s\n",
-			e.at, e.labels, e.why, e.starts, e.absentS, e.ends, e.absE, e.note)
+		switch {
+		case e.load != nil:
+			fmt.Fprintf(&b, "%s is loaded:\n%s", e.at, e.load)
+		case e.expire > 0:
+			fmt.Fprintf(&b, "%s silence of thread %d is ended\n", e.at, e.expire)
+		case len(e.wishes) > 0:
+			for _, w := range e.wishes {
+				fmt.Fprintf(&b, "%s silence wished for: %+v\n", e.at, w)
+			}
+		default:
+			fmt.Fprintf(&b, "%s %s %s: starts %s (absent %v) ends %s (absent %v) note %s\n",
+				e.at, e.labels, e.why, e.starts, e.absentS, e.ends, e.absE, e.note)
+		}
 	}
+	return b.String()
+}
+
+func (c *setup) String() string {
+	var b strings.Builder
+	dispatch.NewRoute(c.root, nil).Walk(func(r *dispatch.Route) {
+		o := r.RouteOpts
+		fmt.Fprintf(&b, "route %s continue=%v to %s by %v all=%v wait=%s interval=%s repeat=%s active %v mute %v\n",
+			r.ID(), r.Continue, o.Receiver, slices.Sorted(maps.Keys(o.GroupBy)), o.GroupByAll, o.GroupWait, o.GroupInterval, o.RepeatInterval,
+			o.ActiveTimeIntervals, o.MuteTimeIntervals)
+	})
+	for _, r := range c.inhibits() {
+		fmt.Fprintf(&b, "%s inhibits %s, equal %v\n", r.Source, r.Target, r.Equal)
+	}
+	fmt.Fprintf(&b, "intervals %v\nreceivers %v\n", c.intervals, c.receivers)
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/gossip"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/store"
 )
@@ -36,6 +38,7 @@ type daemon struct {
 	log      logging
 	registry *prometheus.Registry
 	features featurecontrol.Flagger
+	origins  *regexp.Regexp // of --web.cors.origin; nil: none
 
 	started  time.Time
 	source   source
@@ -48,6 +51,7 @@ type daemon struct {
 	queues  *notify.Queues
 	courier *courier
 	engine  *engine.Engine
+	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
 
 	reloading sync.Mutex
 	current   atomic.Pointer[present]
@@ -101,11 +105,16 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.courier.use(cfg, d.external)
 	d.engine, err = engine.Start(ctx, engine.Options{
 		Store: d.store, Config: built.engine, Sender: d.courier, Seed: seed(), Log: d.log.zap, Registerer: d.registry,
+		Observe: d.observe, Peered: d.meshed(), Inherited: d.inherit(),
 	})
 	if err != nil {
 		return err
 	}
 	d.hold(cfg, built)
+	if err := d.join(); err != nil {
+		return err
+	}
+	defer d.leave()
 	return d.serve(ctx, listeners, out)
 }
 
@@ -133,6 +142,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 		aside.Go(func() { demo(side, d.engine, d.log.zap) })
 	}
 	aside.Go(func() { d.snapshots(side) })
+	aside.Go(func() { d.bequeath(side) })
 	d.sayHello(out)
 
 	hup := make(chan os.Signal, 1)
@@ -166,6 +176,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	}
 	stopLoop()
 	err := <-loop
+	d.writeFiles()
 	if errors.Is(err, engine.ErrUnsaved) {
 		d.log.zap.Error("midwatch ends while the disk takes no writes: what happened meanwhile is forgotten")
 		err = nil
@@ -193,7 +204,10 @@ func (d *daemon) load() (*config.Config, error) {
 			d.log.zap.Error("configuration", zap.String("fault", f.String()))
 		}
 	}
-	return cfg, faults.Err()
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return cfg, d.loneIncidents(cfg)
 }
 
 // open opens the store and reads the secret of links.

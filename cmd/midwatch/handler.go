@@ -108,6 +108,7 @@ func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
 func (d *daemon) status() api.Status {
 	return api.Status{
 		Config: d.current.Load().cfg.Original, Started: d.started, Version: api.Version{Version: upstreamVersion},
+		Cluster: d.cluster(),
 	}
 }
 

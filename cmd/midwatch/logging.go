@@ -17,18 +17,11 @@ type logging struct {
 	slog *slog.Logger
 }
 
-// newLogging makes them. level and format are what the flags allow.
-func newLogging(w io.Writer, level, format string) (logging, error) {
-	c := promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat(), Writer: w}
-	if err := c.Level.Set(level); err != nil {
-		return logging{}, err
-	}
-	if err := c.Format.Set(format); err != nil {
-		return logging{}, err
-	}
-	s := promslog.New(&c)
+// newLogging makes them.
+func newLogging(w io.Writer, level *promslog.Level, format *promslog.Format) logging {
+	s := promslog.New(&promslog.Config{Level: level, Format: format, Writer: w})
 	// Every line counts: no sampling.
-	return logging{zap: zap.New(slogCore{handler: s.Handler()}, zap.AddCaller()), slog: s}, nil
+	return logging{zap: zap.New(slogCore{handler: s.Handler()}, zap.AddCaller()), slog: s}
 }
 
 // A slogCore writes zap's entries through a slog handler.

@@ -24,6 +24,10 @@ const (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "amtool" {
+		amtool(os.Args[2:])
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

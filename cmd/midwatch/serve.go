@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/alertmanager/featurecontrol"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +23,10 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 	"go.uber.org/zap"
 
+	"github.com/midwatch/midwatch/api"
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/examples"
+	"github.com/midwatch/midwatch/gossip"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/store"
@@ -34,6 +38,7 @@ const (
 	drainTime        = 10 * time.Second
 	keyFile          = "token.key" // the secret of acknowledge links, within --storage.path
 	keyBytes         = 32
+	debugRate        = 20 // one of so many contended locks, and waits of so many nanoseconds, are profiled
 )
 
 // serveFlags are the daemon's flags: Alertmanager's, and a few of ours.
@@ -41,19 +46,29 @@ type serveFlags struct {
 	configFile  *string
 	storage     *string
 	retention   *time.Duration
-	gcInterval  *time.Duration
-	perAlert    *int
-	startDelay  *time.Duration
 	maintenance *time.Duration
+
+	maxSilences    *int // below 1: any number
+	maxSilenceSize *int // bytes; below 1: any size
+	logSilences    *bool
+	gcInterval     *time.Duration
+	perAlert       *int
+	startDelay     *time.Duration
+	tidying        *time.Duration // taken and not used: groups are tidied as they empty
+
 	externalURL *string
 	routePrefix *string
+	corsOrigin  *string
 	getLimit    *int
 	timeout     *time.Duration
-	features    *string
-	logLevel    *string
-	logFormat   *string
-	demo        *bool
 	web         *webkit.FlagConfig
+
+	cluster     clusterFlags
+	memoryRatio *float64
+	features    *string
+	logLevel    *promslog.Level
+	logFormat   *promslog.Format
+	demo        *bool
 }
 
 func serveCommand(app *kingpin.Application, out *output) map[string]command {
@@ -61,42 +76,90 @@ func serveCommand(app *kingpin.Application, out *output) map[string]command {
 	f := serveFlags{
 		configFile:  cmd.Flag("config.file", "Configuration file. Default: midwatch.yml or alertmanager.yml in the working directory; without either, a built-in quick start.").String(),
 		storage:     cmd.Flag("storage.path", "Where state is kept.").Default("data/").String(),
-		retention:   cmd.Flag("data.retention", "How long the notification log is kept.").Default("120h").Duration(),
+		retention:   cmd.Flag("data.retention", "How long the notification log and silences that are over are kept.").Default("120h").Duration(),
 		maintenance: cmd.Flag("data.maintenance-interval", "How often expired state is dropped.").Default("15m").Duration(),
-		gcInterval:  cmd.Flag("alerts.gc-interval", "How often ended alerts are forgotten.").Default("30m").Duration(),
-		perAlert:    cmd.Flag("alerts.per-alertname-limit", "How many alerts of one name may fire; 0 is any number.").Default("0").Int(),
-		startDelay:  cmd.Flag("dispatch.start-delay", "How long after the start no group is notified.").Default("0s").Duration(),
+
+		maxSilences:    cmd.Flag("silences.max-silences", "How many silences there may be, those that are over included; 0 is any number.").Default("0").Int(),
+		maxSilenceSize: cmd.Flag("silences.max-silence-size-bytes", "How large one silence may be; 0 is any size.").Default("0").Int(),
+		logSilences:    cmd.Flag("log.silences", "Log what becomes of silences.").Bool(),
+		gcInterval:     cmd.Flag("alerts.gc-interval", "How often ended alerts are forgotten.").Default("30m").Duration(),
+		perAlert:       cmd.Flag("alerts.per-alertname-limit", "How many alerts of one name may fire; 0 is any number.").Default("0").Int(),
+		startDelay:     cmd.Flag("dispatch.start-delay", "How long after the start no group is notified.").Default("0s").Duration(),
+		tidying:        cmd.Flag("dispatch.maintenance-interval", "Taken for Alertmanager's sake: a group that is empty ends at once.").Default("30s").Duration(),
+
 		externalURL: cmd.Flag("web.external-url", "The URL under which people reach Midwatch, for links. Its path becomes the route prefix. Default: http://<hostname>:<port>/.").String(),
 		routePrefix: cmd.Flag("web.route-prefix", "Prefix of all HTTP routes. Default: the path of --web.external-url.").String(),
+		corsOrigin:  cmd.Flag("web.cors.origin", `Regular expression for the origins of web pages that may use /api/v2, for the whole of the origin: 'https?://(one|two)\.example'. Default: none may.`).String(),
 		getLimit:    cmd.Flag("web.get-concurrency", "How many GET requests are answered at once; 0 is GOMAXPROCS or 8, the larger.").Default("0").Int(),
-		timeout:     cmd.Flag("web.timeout", "How long a request may take; 0 is any time.").Default("0s").Duration(),
-		features:    cmd.Flag("enable-feature", "Alertmanager's feature flags, separated by commas: "+strings.Join([]string{featurecontrol.FeatureClassicMode, featurecontrol.FeatureUTF8StrictMode}, ", ")+".").Default("").String(),
+		timeout:     cmd.Flag("web.timeout", "How long a request may take; 0 is any time.").Default("0").Duration(),
+
+		cluster:     newClusterFlags(cmd),
+		memoryRatio: cmd.Flag("auto-gomemlimit.ratio", "With the feature auto-gomemlimit: how much of the memory of the container or the machine Go may use, more than 0 and at most 1.").Default("0.9").Float64(),
+		features:    cmd.Flag("enable-feature", "Alertmanager's feature flags, separated by commas: "+strings.Join(featurecontrol.AllowedFlags, ", ")+".").Default("").String(),
+		logLevel:    promslog.NewLevel(),
+		logFormat:   promslog.NewFormat(),
 		demo:        cmd.Flag("demo", "Run with a simulated cluster, people and incidents. Messages land in /outbox; nothing is sent, and nothing is kept.").Bool(),
-		logLevel:    cmd.Flag("log.level", "Least severe lines to log: debug, info, warn, error.").Default("info").Enum("debug", "info", "warn", "error"),
-		logFormat:   cmd.Flag("log.format", "Form of the log: logfmt or json.").Default("logfmt").Enum("logfmt", "json"),
 	}
+	cmd.Flag("log.level", "Least severe lines to log: debug, info, warn, error.").Default("info").HintOptions(promslog.LevelFlagOptions...).SetValue(f.logLevel)
+	cmd.Flag("log.format", "Form of the log: logfmt or json.").Default("logfmt").HintOptions(promslog.FormatFlagOptions...).SetValue(f.logFormat)
 	f.web = kingpinflag.AddFlags(cmd, ":9093")
 	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int { return serve(ctx, f, out) }}
 }
 
 // serve runs the daemon until ctx is done.
 func serve(ctx context.Context, f serveFlags, out *output) int {
-	log, err := newLogging(out.stderr, *f.logLevel, *f.logFormat)
-	if err != nil {
-		return out.fail(exitUsage, err)
-	}
-	features, err := featurecontrol.NewFlags(promslog.NewNopLogger(), *f.features)
+	log := newLogging(out.stderr, f.logLevel, f.logFormat)
+	features, err := featurecontrol.NewFlags(log.slog, *f.features)
 	if err != nil {
 		return out.fail(exitUsage, fmt.Errorf("--enable-feature: %w", err))
 	}
+	if err := f.check(); err != nil {
+		return out.fail(exitUsage, err)
+	}
+	origins, err := api.Origins(*f.corsOrigin)
+	if err != nil {
+		return out.fail(exitUsage, fmt.Errorf("--web.cors.origin: %w", err))
+	}
 	initMatchers(log, features)
-	d := &daemon{flags: f, log: log, registry: prometheus.NewRegistry(), features: features}
+	if features.EnableAutoGOMEMLIMIT() {
+		if err := limitMemory(log, *f.memoryRatio); err != nil {
+			return out.fail(exitUsage, err)
+		}
+	}
+	if os.Getenv("DEBUG") != "" { // as Alertmanager: /debug/pprof/block and /debug/pprof/mutex then have something to show
+		runtime.SetBlockProfileRate(debugRate)
+		runtime.SetMutexProfileFraction(debugRate)
+	}
+	d := &daemon{flags: f, log: log, registry: prometheus.NewRegistry(), features: features, origins: origins}
 	if err := d.run(ctx, out); err != nil {
 		log.zap.Error("midwatch ends", zap.Error(err))
 		return exitFailed
 	}
 	log.zap.Info("midwatch ends; what is on its way to people is recorded and goes on at the next start")
 	return exitOK
+}
+
+// check refuses values that Alertmanager refuses.
+func (f serveFlags) check() error {
+	err := positive(
+		interval{"data.retention", *f.retention}, interval{"data.maintenance-interval", *f.maintenance},
+		interval{"alerts.gc-interval", *f.gcInterval}, interval{"dispatch.maintenance-interval", *f.tidying},
+	)
+	return errors.Join(err, f.cluster.check())
+}
+
+// limitMemory has Go keep within a part of what the container, or else the machine, has. GOMEMLIMIT goes before. The error
+// is the ratio's; that there is no limit to be found is only logged.
+func limitMemory(log logging, ratio float64) error {
+	if ratio <= 0 || ratio > 1 {
+		return fmt.Errorf("--auto-gomemlimit.ratio is %v; it must be more than 0 and at most 1", ratio)
+	}
+	_, err := memlimit.SetGoMemLimitWithOpts(memlimit.WithRatio(ratio),
+		memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
+	if err != nil {
+		log.zap.Warn("the memory that Go may use could not be limited (auto-gomemlimit)", zap.Error(err))
+	}
+	return nil
 }
 
 // source is where the daemon's configuration comes from.
@@ -309,6 +372,8 @@ func mustURL(s string) *url.URL {
 func (f serveFlags) routerOptions(start time.Time) router.Options {
 	o := router.Options{
 		Retention: *f.retention, ForgetEvery: *f.gcInterval, SweepEvery: *f.maintenance, AlertnameLimit: *f.perAlert,
+		MaxSilences: *f.maxSilences, MaxSilenceSize: *f.maxSilenceSize, SilenceSize: gossip.SilenceSize,
+		LongestWait: time.Duration(len(*f.cluster.peers)) * *f.cluster.peerTimeout,
 	}
 	if *f.startDelay > 0 {
 		o.HoldUntil = start.Add(*f.startDelay)
