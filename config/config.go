@@ -32,6 +32,11 @@ type Config struct {
 	Paging       escalation.Paging // CatchAll is empty only where there is no policy
 	ReopenWindow time.Duration     // how long a closed incident is reopened rather than opened anew
 
+	Maintenance []Maintenance // in the order of the files
+	// ResolvedUnderSilence tells those who were told that an alert fires that it resolved, also if it did while it was
+	// silenced; else, as in Alertmanager, they never learn.
+	ResolvedUnderSilence bool
+
 	Severities Severities
 	Incidents  map[string]IncidentConfig // by receiver; one that is absent opens no incidents
 

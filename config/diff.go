@@ -11,7 +11,8 @@ import (
 )
 
 // Diff says in a line for each section what a reload changed, such as `users: added cy, changed ana`; nothing where
-// nothing did. It names things and shows no values, so no secret.
+// nothing did. It names things and shows no values, so no secret, but for a few changed maintenance windows: those it
+// says in words, a line each.
 func Diff(old, new *Config) (lines []string) {
 	add := func(line string) {
 		if line != "" {
@@ -26,6 +27,12 @@ func Diff(old, new *Config) (lines []string) {
 	if old.Paging != new.Paging || old.ReopenWindow != new.ReopenWindow {
 		add("paging: changed")
 	}
+	windows := byName(new.Maintenance)
+	add(changes("maintenance", byName(old.Maintenance), windows, sameMaintenance))
+	lines = append(lines, moved(old.Maintenance, windows)...)
+	if old.ResolvedUnderSilence != new.ResolvedUnderSilence {
+		add("dispatch: changed")
+	}
 	was, is := reflect.ValueOf(*old.Upstream), reflect.ValueOf(*new.Upstream)
 	for i := range was.NumField() {
 		key, _, _ := strings.Cut(was.Type().Field(i).Tag.Get("yaml"), ",")
@@ -38,6 +45,29 @@ func Diff(old, new *Config) (lines []string) {
 
 // sameSchedule compares by what is printed: two loads of one zone are not always equal in memory.
 func sameSchedule(a, b *oncall.Schedule) bool { return fmt.Sprint(a.Spec()) == fmt.Sprint(b.Spec()) }
+
+func byName(all []Maintenance) map[string]Maintenance {
+	out := map[string]Maintenance{}
+	for _, m := range all {
+		out[m.Name] = m
+	}
+	return out
+}
+
+func sameMaintenance(a, b Maintenance) bool {
+	return a.String() == b.String() && a.Comment == b.Comment
+}
+
+// moved says of a few windows what they were and what they are.
+func moved(old []Maintenance, new map[string]Maintenance) (lines []string) {
+	for _, was := range old {
+		is, kept := new[was.Name]
+		if kept && was.String() != is.String() && len(lines) < few {
+			lines = append(lines, fmt.Sprintf("maintenance %s: was %s; is %s", was.Name, was, is))
+		}
+	}
+	return lines
+}
 
 func changes[V any](section string, old, new map[string]V, same func(a, b V) bool) string {
 	var added, removed, changed []string
@@ -70,9 +100,10 @@ func changes[V any](section string, old, new map[string]V, same func(a, b V) boo
 	return section + ": " + strings.Join(parts, ", ")
 }
 
+const few = 8
+
 // some names a few of many.
 func some(names []string) string {
-	const few = 8
 	if len(names) <= few {
 		return strings.Join(names, " ")
 	}

@@ -15,6 +15,9 @@ escalation_policies: [{name: db, steps: [{notify: [{schedule: db}]}]}]
 paging: {catch_all: {user: ana}}
 route: {receiver: none}
 receivers: [{name: none}, {name: db, incident_configs: [{escalation_policy: db}]}]
+maintenance:
+  - {name: weekly, matchers: [service="batch"], time_zone: Europe/Lisbon, cron: 0 22 * * SUN, for: 2h}
+  - {name: move, matchers: [service="db"], time_zone: Europe/Lisbon, from: 2026-12-01 22:00, to: 2026-12-02 02:00}
 `
 
 // A reload's log says in a few lines what changed, and nothing when the same file is read again.
@@ -32,6 +35,19 @@ func TestDiffSaysWhatAReloadChanged(t *testing.T) {
 		{"paging", "paging: {", "paging: {reopen_window: 1h, ", []string{"paging: changed"}},
 		{"severities", "paging:", "severities: {page: sev1, wake: sev1}\npaging:", []string{"severities: added wake, changed page"}},
 		{"incidents", "{escalation_policy: db}", "{escalation_policy: db, scope: alert}", []string{"incident_configs: changed db"}},
+		{"a longer window", "for: 2h", "for: 240m", []string{
+			"maintenance: changed weekly",
+			`maintenance weekly: was {service="batch"}, cron "0 22 * * SUN" for 2h, Europe/Lisbon; is {service="batch"}, cron "0 22 * * SUN" for 4h, Europe/Lisbon`,
+		}},
+		{"another window", `[service="db"], time_zone: Europe/Lisbon, from: 2026-12-01`, `[service="db", env="prod"], time_zone: UTC, from: 2026-11-30`, []string{
+			"maintenance: changed move",
+			`maintenance move: was {service="db"}, 2026-12-01 22:00 to 2026-12-02 02:00, Europe/Lisbon; is {service="db",env="prod"}, 2026-11-30 22:00 to 2026-12-02 02:00, UTC`,
+		}},
+		{"another window's name", "name: move", "name: moving", []string{"maintenance: added moving, removed move"}},
+		{"a window's comment", "for: 2h", "for: 2h, comment: the vacuum", []string{"maintenance: changed weekly"}},
+		{"a window in other words", "for: 2h", "for: 120m", nil},
+		{"dispatch", "paging:", "dispatch: {resolved_under_silence: notify}\npaging:", []string{"dispatch: changed"}},
+		{"the default of dispatch", "paging:", "dispatch: {resolved_under_silence: drop}\npaging:", nil},
 		{"a secret", "not-to-be-seen", "not-to-be-shown", []string{"users: changed ana bo", "global: changed"}},
 		{"a route", "receiver: none}", "receiver: none, group_by: [a]}", []string{"route: changed"}},
 	} {

@@ -9,6 +9,8 @@ func (l *loader) build() {
 	l.schedules()
 	l.policies()
 	l.paging()
+	l.maintenance()
+	l.dispatch()
 	l.severities()
 	l.incidents()
 }

@@ -31,10 +31,9 @@ const DefaultRepeat = 3
 
 // pending are the sections whose engine this version does not have. A later version deletes the row.
 var pending = map[string]string{
-	"slos":        "evaluate slos",
-	"slo_files":   "evaluate slos",
-	"maintenance": "keep maintenance windows",
-	"heartbeats":  "watch heartbeats",
+	"slos":       "evaluate slos",
+	"slo_files":  "evaluate slos",
+	"heartbeats": "watch heartbeats",
 }
 
 // absent are the integrations of contact methods that this version does not have.
@@ -67,10 +66,8 @@ var (
 	}}
 
 	zone = &scalar{what: "a time zone such as Europe/Lisbon", check: func(v string) error {
-		if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
-			return fmt.Errorf("%q is not a time zone; write an IANA name such as Europe/Lisbon or UTC", v)
-		}
-		return nil
+		_, err := oncall.ParseZone(v)
+		return err
 	}}
 
 	wallTime = &scalar{what: "a local date and time such as 2026-01-05 09:00", check: func(v string) error {
@@ -83,10 +80,12 @@ var (
 		return err
 	}}
 
-	handoff = &scalar{what: `a cron expression such as "0 9 * * MON"`, check: func(v string) error {
+	cron = &scalar{what: `a cron expression such as "0 9 * * MON"`, check: func(v string) error {
 		_, err := oncall.ParseHandoff(v)
 		return err
 	}}
+
+	matcher = &scalar{what: `a matcher such as service="db"`}
 
 	severity = words("sev1", "sev2", "sev3", "sev4", "sev5")
 
@@ -170,7 +169,7 @@ var (
 			&form{noun: "turn", scalar: name, list: single("", name)})),
 		need("start", single("Local wall clock; the shift that begins then is the first turn's.", wallTime)),
 		may("every", single("How long a turn is: Nh, Nd, Nw or Nmonth.", turnLength)),
-		may("handoff", single("Or when turns change: a cron expression of five fields.", handoff)),
+		may("handoff", single("Or when turns change: a cron expression of five fields.", cron)),
 		may("count", single("Whether turns of days count all days or active ones.", words("calendar", "active_days"))))
 
 	layerForm = mapping("layer",
@@ -230,6 +229,20 @@ var (
 		may("catch_all_every", single("And again so often, until somebody acknowledges; default 4h.", duration)),
 		may("reopen_window", single("How long a closed incident is reopened rather than opened anew; default 15m.", duration)))
 
+	maintenanceForm = mapping("maintenance",
+		need("name", single("How timelines and logs call these windows.", name)),
+		need("matchers", atLeastOne("Alerts that all of them match are silenced.", `'service="db"'`, &form{noun: "matcher", scalar: matcher})),
+		need("time_zone", single("The zone of from and to, or of cron.", zone)),
+		may("from", single("The local time at which a single window begins.", wallTime)),
+		may("to", single("The local time at which it ends; exclusive.", wallTime)),
+		may("cron", single("When windows that recur begin: a cron expression of five fields.", cron)),
+		may("for", single("How long each of them lasts, in elapsed time: 1m to 31d.", duration)),
+		may("comment", single("What it is for.", text)))
+
+	dispatchForm = mapping("dispatch",
+		may("resolved_under_silence", single("Whether those who were told of an alert that resolves while it is silenced are told; default drop, as Alertmanager does.",
+			words("drop", "notify"))))
+
 	incidentForm = mapping("incident config",
 		need("escalation_policy", single("The ladder.", name)),
 		may("severity", single("Default: the table of severities.", severityOrTemplate)),
@@ -242,6 +255,8 @@ var (
 		may("schedules", listOf("Who is on call when.", scheduleForm)),
 		may("escalation_policies", listOf("Whom to page next.", policyForm)),
 		may("paging", pagingForm.described("What holds for every ladder.")),
+		may("maintenance", listOf("Silences known beforehand.", maintenanceForm)),
+		may("dispatch", dispatchForm.described("How notifications of groups are sent.")),
 		may("severities", &form{doc: "The severity label to ours; default is for any other.", table: single("", severity), keys: text}),
 		may("include", listOf("Files with sections of Midwatch and routes, as patterns relative to this file.", single("", text))),
 	}

@@ -133,7 +133,6 @@ func (l *loader) main(text []byte) {
 	}
 	routes := l.include()
 	l.build()
-	l.warnUnapplied()
 	l.finish(routes)
 }
 

@@ -168,8 +168,12 @@ func TestTheSchemaRefusesSlips(t *testing.T) {
 		"schedules.yml": {`.schedules[0].layers[0].rotation.every: "1 week" does not match ^[0-9]+(h|d|w|month)$`},
 		"incidents.yml": {".receivers[1].incident_configs[0]: unknown key policy", `.severities.page: "high" is not one of [sev1 sev2 sev3 sev4 sev5]`},
 		"crowded.yml":   {".escalation_policies[0].steps[0].notify: too many"},
-		"upstream.yml":  {": unknown key user"},
-		"pending.yml":   {": unknown key slos", ": unknown key heartbeats"},
+		"maintenance.yml": {
+			".maintenance[16].matchers: too few", ".maintenance[17]: no matchers", ".maintenance[18]: unknown key coment",
+			`.maintenance[8].for: "two hours" does not match ^([0-9]+(ms|[smhdwy]))+$|^0$`, `.dispatch.resolved_under_silence: "notfy" is not one of [drop notify]`,
+		},
+		"upstream.yml": {": unknown key user"},
+		"pending.yml":  {": unknown key slos", ": unknown key heartbeats"},
 	} {
 		faults := check(t, filepath.Join("testdata/bad", file))
 		for _, w := range want {

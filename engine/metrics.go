@@ -13,7 +13,7 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	latency    *prometheus.HistogramVec
 	events     *prometheus.CounterVec
-	upstream   *upstreamMetrics
+	upstream   *upstreamMetrics // nil: nobody asked for Alertmanager's
 }
 
 func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
@@ -37,7 +37,6 @@ func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
 			Name: "midwatch_events_total", Help: "What happened to incidents, by the names of the timeline.",
 		}, []string{"event"}),
 	}
-	m.upstream = newUpstreamMetrics(e, r)
 	for _, kind := range []string{incident.Opened, incident.Paged, incident.PageFailed, incident.StepSkipped, incident.CatchAll, incident.Acknowledged, incident.ResolvedEvent} {
 		m.events.WithLabelValues(kind)
 	}

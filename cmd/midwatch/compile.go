@@ -37,6 +37,9 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 		Severity:     cfg.Severities.Of,
 		Hours:        supportHours(cfg),
 	}
+	for _, m := range cfg.Maintenance {
+		out.Maintenance = append(out.Maintenance, maintenance(m))
+	}
 	resolved := map[[2]string]bool{}
 	for _, e := range endpoints {
 		if e.Target.User != "" {
@@ -59,9 +62,21 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 	return out
 }
 
+// maintenance is a window of the file as the silence that it is.
+func maintenance(m config.Maintenance) engine.Plan {
+	var set router.MatcherSet
+	for _, lm := range m.Matchers {
+		set = append(set, router.Matcher{Name: lm.Name, Type: lm.Type, Value: lm.Value})
+	}
+	return engine.Plan{
+		Name: m.Name, Matchers: []router.MatcherSet{set}, TimeZone: m.TimeZone, Text: m.Text, Comment: m.Comment, Windows: m.Recurrence,
+	}
+}
+
 func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
 	o.Root = dispatch.NewRoute(cfg.Upstream.Route, nil)
 	o.Intervals = intervals(cfg)
+	o.TellResolvedSilenced = cfg.ResolvedUnderSilence
 	for _, r := range cfg.Upstream.InhibitRules {
 		made := inhibit.NewInhibitRule(r) // it knows the deprecated ways to write one
 		rule := router.InhibitRule{Name: made.Name, Source: made.SourceMatchers, Target: made.TargetMatchers}

@@ -21,7 +21,6 @@ import (
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	webkit "github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
 
@@ -56,14 +55,14 @@ type daemon struct {
 	reloading sync.Mutex
 	current   atomic.Pointer[present]
 	stats     *daemonMetrics
+	kept      *logMetrics
 }
 
 // run is the daemon's life. It ends when ctx is done or something breaks that cannot be gone on without.
 func (d *daemon) run(ctx context.Context, out *output) error {
 	d.started = time.Now()
 	d.log.zap.Info("starting midwatch", zap.String("version", version))
-	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	d.stats = newDaemonMetrics(d.registry)
+	d.stats = newDaemonMetrics(d.registry, func() bool { return d.mesh.Load() != nil })
 
 	d.source = d.flags.source()
 	cfg, err := d.load()
@@ -105,11 +104,12 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.courier.use(cfg, d.external)
 	d.engine, err = engine.Start(ctx, engine.Options{
 		Store: d.store, Config: built.engine, Sender: d.courier, Seed: seed(), Log: d.log.zap, Registerer: d.registry,
-		Observe: d.observe, Peered: d.meshed(), Inherited: d.inherit(),
+		Observe: d.observe, Peered: d.awaitsPeers(), Inherited: d.inherit(),
 	})
 	if err != nil {
 		return err
 	}
+	d.measure()
 	d.hold(cfg, built)
 	if err := d.join(); err != nil {
 		return err
@@ -196,6 +196,9 @@ func orError(err error, what string) error {
 
 // load reads the configuration and logs every fault.
 func (d *daemon) load() (*config.Config, error) {
+	// The words that Alertmanager's users look for in its log.
+	log := d.log.zap.With(zap.String("component", "configuration"), zap.String("file", d.source.title()))
+	log.Info("Loading configuration file")
 	cfg, faults := d.source.load()
 	for _, f := range faults {
 		if f.Warning {
@@ -204,10 +207,16 @@ func (d *daemon) load() (*config.Config, error) {
 			d.log.zap.Error("configuration", zap.String("fault", f.String()))
 		}
 	}
-	if err := faults.Err(); err != nil {
+	err := faults.Err()
+	if err == nil {
+		err = d.loneIncidents(cfg)
+	}
+	if err != nil {
+		log.Error("Loading configuration file failed", zap.Error(err))
 		return nil, err
 	}
-	return cfg, d.loneIncidents(cfg)
+	log.Info("Completed loading of configuration file")
+	return cfg, nil
 }
 
 // open opens the store and reads the secret of links.
@@ -248,7 +257,8 @@ func (d *daemon) hold(cfg *config.Config, b built) {
 	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg)}
 	b.engine.Routing.Root.Walk(func(r *dispatch.Route) { p.routes[r.ID()] = r })
 	d.current.Store(p)
-	d.stats.loaded(cfg.Original, len(cfg.Upstream.Receivers), b.engine.Routing.Receivers, time.Now())
+	d.stats.loaded(b.engine.Routing, configHash(d.source, cfg.Files), time.Now())
+	d.engine.MeasureReceivers(b.engine.Routing.Receivers)
 }
 
 // templates are Alertmanager's and the file's.

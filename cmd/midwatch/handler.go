@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/prometheus/alertmanager/matcher/compat"
 	amnotify "github.com/prometheus/alertmanager/notify"
 	"github.com/prometheus/alertmanager/pkg/labels"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/api"
@@ -29,6 +27,7 @@ func (d *daemon) handler() http.Handler {
 	if d.showsOutbox() {
 		pages.Outbox = d.letters
 	}
+	measured := api.NewMetrics(d.registry)
 	mux := http.NewServeMux()
 	mux.Handle("/", api.New(api.Options{
 		Engine:      d.engine,
@@ -41,42 +40,18 @@ func (d *daemon) handler() http.Handler {
 		IncidentURL: func(id string) string { return d.courier.link("incidents", id) },
 		Simulate:    d.simulate,
 		Pages:       web.New(pages),
-		Metrics:     api.NewMetrics(d.registry),
+		Metrics:     measured,
+		Origins:     d.origins,
 		Log:         d.log.zap,
 		Concurrency: *d.flags.getLimit,
 		Timeout:     *d.flags.timeout,
 	}))
-	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(d.registry, promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{})))
-	mux.HandleFunc("GET /-/healthy", ok)
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, r *http.Request) {
-		if !d.engine.Ready() {
-			http.Error(w, "midwatch is reading its state", http.StatusServiceUnavailable)
-			return
-		}
-		ok(w, r)
-	})
-	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, _ *http.Request) {
-		if err := d.reload(); err != nil {
-			http.Error(w, fmt.Sprintf("failed to reload config: %s", err), http.StatusInternalServerError)
-		}
-	})
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	d.sidePaths(mux, measured)
 	if d.prefix == "/" {
-		return mux
+		return d.traced(mux)
 	}
-	outer := http.NewServeMux()
-	outer.Handle(d.prefix+"/", http.StripPrefix(d.prefix, mux))
-	outer.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, d.prefix+"/", http.StatusFound)
-	})
-	return outer
+	return d.traced(d.prefixed(mux, measured))
 }
-
-func ok(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) }
 
 // showsOutbox says whether messages may land in the outbox: only those who have no other channel are shown the page.
 func (d *daemon) showsOutbox() bool { return *d.flags.demo || d.source.file == "" }

@@ -23,6 +23,10 @@ func (d *daemon) meshed() bool {
 	return *d.flags.cluster.listenAddress != "" && !*d.flags.demo && (d.source.file != "" || len(*d.flags.cluster.peers) > 0)
 }
 
+// awaitsPeers reports whether receivers are told nothing until the peers have met, as Alertmanager has it. Where nobody is
+// named there is nobody to wait for.
+func (d *daemon) awaitsPeers() bool { return d.meshed() && len(*d.flags.cluster.peers) > 0 }
+
 // loneIncidents refuses what would page people twice: peers share silences and what receivers have been told, but not
 // incidents.
 func (d *daemon) loneIncidents(cfg *config.Config) error {
@@ -44,7 +48,7 @@ func (d *daemon) join() error {
 	o.MergeSilences = func(all []router.Silence, onward bool) { d.engine.Tell(engine.Gossip{Silences: all, Onward: onward}) }
 	o.MergeLog = func(all []router.LogEntry, onward bool) { d.engine.Tell(engine.Gossip{Log: all, Onward: onward}) }
 	o.Changed = func(ready bool, wait time.Duration) {
-		d.engine.Tell(engine.Peers{Ready: ready, Wait: wait})
+		d.engine.Tell(engine.Peers{Ready: ready || !d.awaitsPeers(), Wait: wait})
 		if cfg := d.current.Load(); cfg != nil && len(cfg.cfg.Incidents) > 0 && wait > 0 {
 			d.log.zap.Error("other nodes joined this cluster while receivers have incident_configs: each node pages the same people; take the peers away (docs/migration.md)")
 		}

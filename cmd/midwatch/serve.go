@@ -169,6 +169,9 @@ type source struct {
 	name string
 }
 
+// title is what the log calls it.
+func (s source) title() string { return orElse(s.file, s.name) }
+
 func (s source) load() (*config.Config, config.Faults) {
 	if s.file != "" {
 		return config.LoadFile(s.file)

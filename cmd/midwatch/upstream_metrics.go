@@ -7,8 +7,20 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/router"
 )
+
+// measure registers Alertmanager's metrics of what the engine does and of what is kept. The engine must not be running
+// yet.
+func (d *daemon) measure() {
+	d.engine.MeasureUpstream(d.registry, engine.MetricLabels{
+		Receivers:  d.features.EnableReceiverNamesInMetrics(),
+		GroupKeys:  d.features.EnableGroupKeyInMetrics(),
+		AlertNames: d.features.EnableAlertNamesInMetrics(),
+	})
+	d.kept = newLogMetrics(d.registry, d.engine.Router().Silences, d.meshed())
+}
 
 // logMetrics are Alertmanager's of its two stores, silences and the notification log ("nflog"), as far as they mean
 // something here: they are written to files for whoever goes back to Alertmanager.
