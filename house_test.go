@@ -28,6 +28,8 @@ var arrows = map[string][]string{
 	"notify":     {},
 	"store":      {},
 
+	"gossip": {"router"},
+
 	"store/bolt":      {"store"},
 	"store/storetest": {"store"},
 
@@ -46,7 +48,7 @@ var arrows = map[string][]string{
 var nouns = []string{"router", "incident", "escalation", "oncall"}
 
 // upstream is where Alertmanager's packages may be imported: it promises no stability, so few places know it.
-var upstream = []string{"config", "router", "notify", "cmd/midwatch"}
+var upstream = []string{"config", "router", "notify", "gossip", "cmd/midwatch"}
 
 type listed struct {
 	ImportPath string

@@ -38,7 +38,7 @@ var memberlist = []goleak.Option{
 	goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*NetTransport).tcpListen"),
 	goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*NetTransport).udpListen"),
 	goleak.IgnoreAnyFunction("github.com/prometheus/alertmanager/cluster.(*TLSTransport).listen"),
-	goleak.IgnoreAnyFunction("github.com/prometheus/alertmanager/cluster.rcvTLSConn"),
+	goleak.IgnoreAnyFunction("github.com/prometheus/alertmanager/cluster.(*TLSTransport).handle"),
 }
 
 func leftBehind(method string) goleak.Option {
@@ -98,6 +98,7 @@ func TestNewsGoesOnwardOnce(t *testing.T) {
 	nodes := []*node{ana, bo, cy}
 	for _, n := range nodes {
 		await(t, "three members", func() int { return n.mesh.Peers() }, 3)
+		await(t, "that joining is over", func() bool { return n.standing().ready }, true)
 	}
 	const passedOn = "alertmanager_silences_gossip_messages_propagated_total"
 	check := func(passed ...float64) {
@@ -209,11 +210,42 @@ func TestAfterLeavingNothingIsSaidAndHeard(t *testing.T) {
 		t.Error(err)
 	}
 	equal(t, ana.comments(), nil)
+	heard := &wall{}
+	ana.mesh.silences.channel = heard
 	ana.say(oneSilence)
+	equal(t, heard.messages, nil)
 	state, err := ana.mesh.silences.MarshalBinary()
 	if len(state) > 0 || err != nil {
 		t.Errorf("the whole state is still told: %q, %v", state, err)
 	}
+}
+
+// TestLeavingWaitsForChanged has Changed run until we leave, and then for a while in which Leave must not return.
+func TestLeavingWaitsForChanged(t *testing.T) {
+	joined, running, returned := make(chan *Mesh, 1), make(chan struct{}), make(chan struct{})
+	o := options("ana")
+	o.SettleTimeout = time.Hour
+	o.GossipInterval = time.Hour
+	o.Changed = func(bool, time.Duration) {
+		m := <-joined
+		close(running)
+		await(t, "to leave", m.left.Load, true)
+		select {
+		case <-returned:
+			t.Error("Leave returned while Changed ran")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	m, err := Join(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined <- m
+	<-running
+	if err := m.Leave(patience); err != nil {
+		t.Error(err)
+	}
+	close(returned)
 }
 
 // TestASilentPeerDoesNotHoldUpTheStart has the peer take our call and say nothing, for longer than the test lasts.
@@ -293,27 +325,27 @@ func TestWatch(t *testing.T) {
 		start := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		settled := make(chan struct{})
-		var now standing
+		look := func() standing {
+			switch since := time.Since(start); {
+			case since < 1500*time.Millisecond:
+				return standing{}
+			case since < 2700*time.Millisecond:
+				return standing{wait: 15 * time.Second}
+			case since < 4*time.Second:
+				return standing{ready: true, wait: 15 * time.Second}
+			case since < time.Minute:
+				return standing{ready: true, wait: 30 * time.Second}
+			}
+			stop() // we leave just as it looks
+			return standing{ready: true}
+		}
+		time.AfterFunc(2700*time.Millisecond, func() { close(settled) })
+
 		var got []string
-		var watching sync.WaitGroup
-		watching.Go(func() {
-			watch(ctx, settled, func() standing { return now }, func(ready bool, wait time.Duration) {
-				got = append(got, fmt.Sprint(time.Since(start), " ", ready, " ", wait))
-			})
+		watch(ctx, settled, look, func(ready bool, wait time.Duration) {
+			got = append(got, fmt.Sprint(time.Since(start), " ", ready, " ", wait))
 		})
-		synctest.Wait()
-		time.Sleep(1500 * time.Millisecond)
-		now.wait = 15 * time.Second
-		synctest.Wait()
-		time.Sleep(1200 * time.Millisecond)
-		now.ready = true
-		close(settled)
-		synctest.Wait()
-		time.Sleep(time.Minute)
-		now = standing{}
-		stop()
-		watching.Wait()
-		equal(t, got, []string{"0s false 0s", "2s false 15s", "2.7s true 15s"})
+		equal(t, got, []string{"0s false 0s", "2s false 15s", "2.7s true 15s", "4s true 30s"})
 	})
 }
 
@@ -334,11 +366,13 @@ func join(t *testing.T, name string, peers ...string) *node {
 	return joinWith(t, options(name, peers...))
 }
 
-// options make a mesh that settles soon, and in which whole states are exchanged at joining only.
+// options make a mesh that settles soon, in which whole states are exchanged at joining only, and nobody is taken for dead
+// because the machine is slow.
 func options(name string, peers ...string) Options {
 	o := Defaults()
 	o.ListenAddress, o.PeerName, o.Peers = "127.0.0.1:0", name, peers
 	o.GossipInterval, o.PushPullInterval = 10*time.Millisecond, time.Hour
+	o.ProbeInterval, o.ProbeTimeout = time.Hour, time.Hour
 	return o
 }
 

@@ -100,7 +100,9 @@ func (c client) call(ctx context.Context, method, path string, query url.Values,
 		wrapped := struct {
 			Error apiError `json:"error"`
 		}{}
-		_ = json.Unmarshal(answer, &wrapped) // an answer of somebody in between has no such body
+		if json.Unmarshal(answer, &wrapped) != nil { // an answer of somebody in between has no such body
+			_ = json.Unmarshal(answer, &wrapped.Error.Message) // Alertmanager's API answers with a text
+		}
 		wrapped.Error.Status = resp.StatusCode
 		return &wrapped.Error
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/alertmanager/featurecontrol"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/alertmanager/timeinterval"
+	"github.com/prometheus/alertmanager/tracing"
 	"github.com/prometheus/client_golang/prometheus"
 	webkit "github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
@@ -56,6 +57,8 @@ type daemon struct {
 	current   atomic.Pointer[present]
 	stats     *daemonMetrics
 	kept      *logMetrics
+	tracing   *tracing.Manager
+	events    *chronicler // nil: nobody wants to know
 }
 
 // run is the daemon's life. It ends when ctx is done or something breaks that cannot be gone on without.
@@ -95,6 +98,16 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	if d.features.EnableEventRecorder() {
+		d.events = newChronicler(cfg.Upstream.EventRecorder, d.log, d.registry)
+		defer d.events.close()
+	}
+	d.tracing = tracing.NewManager(d.log.slog.With("component", "tracing"))
+	if err := d.tracing.ApplyConfig(cfg.Upstream.TracingConfig); err != nil {
+		return fmt.Errorf("tracing: %w", err)
+	}
+	go d.tracing.Run()
+	defer d.tracing.Stop()
 	d.queues = notify.NewQueues(built.senders)
 	name, err := nameOf(ctx, d.store)
 	if err != nil {
@@ -103,7 +116,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.courier = &courier{queues: d.queues, signer: d.signer, store: name, now: time.Now}
 	d.courier.use(cfg, d.external)
 	d.engine, err = engine.Start(ctx, engine.Options{
-		Store: d.store, Config: built.engine, Sender: d.courier, Seed: seed(), Log: d.log.zap, Registerer: d.registry,
+		Store: d.store, Config: built.engine, Sender: d.events.watching(d.courier), Seed: seed(), Log: d.log.zap, Registerer: d.registry,
 		Observe: d.observe, Peered: d.awaitsPeers(), Inherited: d.inherit(),
 	})
 	if err != nil {
@@ -259,6 +272,7 @@ func (d *daemon) hold(cfg *config.Config, b built) {
 	d.current.Store(p)
 	d.stats.loaded(b.engine.Routing, configHash(d.source, cfg.Files), time.Now())
 	d.engine.MeasureReceivers(b.engine.Routing.Receivers)
+	d.events.use(cfg, d.engine.Router(), b.engine.Routing)
 }
 
 // templates are Alertmanager's and the file's.
@@ -317,6 +331,9 @@ func (d *daemon) tryReload() error {
 	b, err := d.build(cfg)
 	if err != nil {
 		return err
+	}
+	if err := d.tracing.ApplyConfig(cfg.Upstream.TracingConfig); err != nil {
+		return fmt.Errorf("tracing: %w", err)
 	}
 	// The new senders first, so that whatever the engine sends under the new configuration finds its way.
 	d.queues.SetSenders(b.senders)

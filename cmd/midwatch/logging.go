@@ -52,9 +52,15 @@ func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		for _, f := range list {
 			enc := zapcore.NewMapObjectEncoder()
 			f.AddTo(enc)
-			if v, ok := enc.Fields[f.Key]; ok {
-				r.AddAttrs(slog.Any(f.Key, v))
+			v, ok := enc.Fields[f.Key]
+			if !ok {
+				continue
 			}
+			key := f.Key
+			if f.Type == zapcore.ErrorType && key == "error" {
+				key = "err" // as in Alertmanager's lines
+			}
+			r.AddAttrs(slog.Any(key, v))
 		}
 	}
 	return c.handler.Handle(context.Background(), r)

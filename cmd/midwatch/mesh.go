@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -73,6 +75,7 @@ func (d *daemon) leave() {
 // observe sees what the router said, once it is on disk: peers hear of what changed.
 func (d *daemon) observe(effects []router.Effect) {
 	d.logSilences(effects)
+	d.events.observe(effects)
 	mesh := d.mesh.Load()
 	if mesh == nil {
 		return
@@ -141,7 +144,11 @@ func (d *daemon) inherit() engine.Gossip {
 	}
 	silences, log, err := gossip.ReadFiles(*d.flags.storage)
 	if err != nil {
-		d.log.zap.Error("what Alertmanager left in the storage path could not all be read; what could is taken over", zap.Error(err))
+		d.log.zap.Error("what Alertmanager left in the storage path could not all be read; what could is taken over, and the files are kept as *.unreadable", zap.Error(err))
+		for _, name := range []string{"silences", "nflog"} {
+			path := filepath.Join(*d.flags.storage, name)
+			_ = os.Rename(path, path+".unreadable") // one may not be there
+		}
 	}
 	return engine.Gossip{Silences: silences, Log: log}
 }
@@ -167,8 +174,10 @@ func (d *daemon) writeFiles() {
 	if *d.flags.demo {
 		return
 	}
-	rt := d.engine.Router()
-	if err := gossip.WriteFiles(*d.flags.storage, rt.Silences(), rt.LogEntries()); err != nil {
+	rt, began := d.engine.Router(), time.Now()
+	err := gossip.WriteFiles(*d.flags.storage, rt.Silences(), rt.LogEntries())
+	d.kept.wrote(*d.flags.storage, time.Since(began), err)
+	if err != nil {
 		d.log.zap.Warn("Alertmanager's files silences and nflog could not be written; midwatch does not need them, only the way back to Alertmanager does", zap.Error(err))
 	}
 }

@@ -324,7 +324,7 @@ func addresses(external, prefix, listen string) (*url.URL, string, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		_, port, err := net.SplitHostPort(listen)
+		_, port, err := net.SplitHostPort(strings.TrimPrefix(listen, "vsock://"))
 		if err != nil {
 			return nil, "", fmt.Errorf("--web.listen-address %q: %w", listen, err)
 		}
