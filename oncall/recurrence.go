@@ -127,7 +127,7 @@ func (r *Recurrence) around(t time.Time) iter.Seq[Occurrence] {
 			return
 		}
 		k := clock{zone: r.zone}
-		first, last := r.run(max(k.wall(t.Unix())-r.back, 0))
+		first, last := r.run(k.wall(t.Unix()) - r.back)
 		for {
 			from, to := k.first(first), k.first(last)+int64(r.length)*60
 			first, last = r.run(last)
