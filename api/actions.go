@@ -176,6 +176,10 @@ func checkMembers(inside string, members map[string]json.RawMessage, known []str
 
 // mistyped says which member has the wrong type, or that an inner one is not known.
 func mistyped(err error, members map[string]json.RawMessage) error {
+	var said *Problem
+	if errors.As(err, &said) {
+		return said
+	}
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
 		return invalid(mismatch.Field, "%s must be %s", mismatch.Field, article(mismatch.Type.Kind().String(), mismatch.Value))

@@ -71,9 +71,7 @@ func receiversOf(rt *router.Router, al *router.Alert) []string {
 type standing struct{ silencedBy, inhibitedBy, mutedBy []string }
 
 func (a *API) standing(al *router.Alert, now time.Time) (st standing) {
-	if a.o.Suppressed != nil {
-		st.silencedBy, st.inhibitedBy = a.o.Suppressed(al.Labels, now)
-	}
+	st.silencedBy, st.inhibitedBy = a.o.Engine.Router().Suppressed(al.Labels, now)
 	return st
 }
 

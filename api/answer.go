@@ -19,6 +19,7 @@ func (f *fault) Error() string { return f.message }
 const (
 	codeInvalidType = 601
 	codeRequired    = 602
+	codeTooFew      = 612
 )
 
 func (f *fault) status() int {

@@ -3,10 +3,13 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +29,8 @@ type Options struct {
 	Status      func() Status                               // required
 	Receivers   func() []Receiver                           // in the order of the configuration; required
 
-	Suppressed  func(l router.Labels, now time.Time) (silencedBy, inhibitedBy []string) // nil: nothing is
-	Muted       func(routeID, groupKey string) []string                                 // the time intervals that mute a group; nil: none
-	RouteLabels func(v router.View) map[string]string                                   // with templates rendered; nil: as configured
+	Muted       func(routeID, groupKey string) []string // the time intervals that mute a group; nil: none
+	RouteLabels func(v router.View) map[string]string   // with templates rendered; nil: as configured
 
 	// Our own side.
 	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
@@ -99,22 +101,35 @@ func (a *API) measured(name string, h http.Handler) http.Handler {
 
 // v2 is Alertmanager's API: the path is looked up as its framework does, cleaned, and HEAD is no GET there.
 func (a *API) v2() http.Handler {
+	serve := func(path string, h http.Handler) http.Handler { return a.measured(path, a.cors(unstored(h))) }
 	paths := map[string]http.Handler{}
-	for name, h := range map[string]upstreamVerbs{
-		"alerts":        {a.getAlerts, a.postAlerts},
-		"alerts/groups": {a.getGroups, nil},
-		"receivers":     {a.getReceivers, nil},
-		"status":        {a.getStatus, nil},
+	for name, verbs := range map[string]upstreamVerbs{
+		"alerts":        {http.MethodGet: a.getAlerts, http.MethodPost: a.postAlerts},
+		"alerts/groups": {http.MethodGet: a.getGroups},
+		"receivers":     {http.MethodGet: a.getReceivers},
+		"silences":      {http.MethodGet: a.getSilences, http.MethodPost: a.postSilence},
+		"status":        {http.MethodGet: a.getStatus},
 	} {
-		paths["/api/v2/"+name] = a.measured("/api/v2/"+name, a.cors(unstored(h)))
+		paths["/api/v2/"+name] = serve("/api/v2/"+name, verbs)
 	}
-	unknown := a.measured("/api/v2/", a.cors(unstored(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	const one = "/api/v2/silence/"
+	silence := serve(one+"{silenceID}", upstreamVerbs{http.MethodGet: a.getSilence, http.MethodDelete: a.deleteSilence})
+	unknown := serve("/api/v2/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := fault{http.StatusNotFound, "path " + r.URL.EscapedPath() + " was not found"}
 		f.serve(w, r)
-	}))))
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := paths[path.Clean(r.URL.EscapedPath())]
-		if h == nil {
+		clean := path.Clean(r.URL.EscapedPath())
+		h := paths[clean]
+		id, isOne := strings.CutPrefix(clean, one)
+		switch {
+		case isOne && !strings.Contains(id, "/"):
+			if plain, err := url.PathUnescape(id); err == nil {
+				id = plain
+			}
+			r.SetPathValue("silenceID", id)
+			h = silence
+		case h == nil:
 			h = unknown
 		}
 		h.ServeHTTP(w, r)
@@ -129,26 +144,20 @@ func unstored(h http.Handler) http.Handler {
 	})
 }
 
-// upstreamVerbs are what can be done at one path of Alertmanager's API; post may be nil.
-type upstreamVerbs struct{ get, post http.HandlerFunc }
+// upstreamVerbs are what can be done at one path of Alertmanager's API.
+type upstreamVerbs map[string]http.HandlerFunc
 
 func (v upstreamVerbs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch method := strings.ToUpper(r.Method); {
-	case method == http.MethodGet && !acceptsJSON(r):
-		notAcceptable().serve(w, r)
-	case method == http.MethodGet:
-		v.get(w, r)
-	case method == http.MethodPost && v.post != nil:
-		v.post(w, r)
-	case v.post != nil:
-		refuseMethod(w, r, http.MethodGet, http.MethodPost)
-	default:
-		refuseMethod(w, r, http.MethodGet)
+	h := v[strings.ToUpper(r.Method)]
+	if h == nil {
+		refuseMethod(w, r, slices.Sorted(maps.Keys(v))...)
+		return
 	}
-}
-
-func notAcceptable() *fault {
-	return &fault{http.StatusNotAcceptable, "unsupported media type requested, only [application/json] are available"}
+	if f := negotiate(r); f != nil {
+		f.serve(w, r)
+		return
+	}
+	h(w, r)
 }
 
 // v1 takes alerts as the API did that Alertmanager removed, and answers to all else of it that it is gone.

@@ -31,6 +31,18 @@ func peekBody(r *http.Request) bool {
 	return len(b) > 0
 }
 
+// negotiate is what Alertmanager's framework looks at before it reads a request: what is sent, and what is wanted. A
+// client that sends JSON takes it too, whatever it says.
+func negotiate(r *http.Request) *fault {
+	switch {
+	case peekBody(r):
+		return checkType(r)
+	case !acceptsJSON(r):
+		return &fault{http.StatusNotAcceptable, "unsupported media type requested, only [application/json] are available"}
+	}
+	return nil
+}
+
 // checkType wants application/json, in Alertmanager's words.
 func checkType(r *http.Request) *fault {
 	written := r.Header.Get("Content-Type")
@@ -50,7 +62,7 @@ func checkType(r *http.Request) *fault {
 	return nil
 }
 
-// acceptsJSON reports whether the client takes JSON. A client that posts JSON does, whatever it says.
+// acceptsJSON reports whether the client says that it takes JSON, or says nothing.
 func acceptsJSON(r *http.Request) bool {
 	wanted := r.Header.Values("Accept")
 	if len(wanted) == 0 {
@@ -86,9 +98,10 @@ func splitQuoted(s string) (parts []string) {
 	return append(parts, s[start:])
 }
 
-// readBody reads what was posted, unpacked where it is packed, but never more than limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *fault) {
-	tooLarge := &fault{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes; send fewer alerts at once", limit)}
+// readBody reads what was posted, unpacked where it is packed, but never more than limit bytes. advice is how to send
+// less, after a semicolon.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
+	tooLarge := &fault{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes%s", limit, advice)}
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	if r.ContentLength > limit {
 		return nil, tooLarge
@@ -101,7 +114,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *fau
 			return nil, unreadable(err, tooLarge, "Content-Encoding says gzip, but the body is not: ")
 		}
 		defer func() { _ = unpacked.Close() }() // it holds nothing but memory
-		tooLarge.message = fmt.Sprintf("the body is larger than %d bytes after decompression; send fewer alerts at once", limit)
+		tooLarge.message = fmt.Sprintf("the body is larger than %d bytes after decompression%s", limit, advice)
 		from = io.LimitReader(unpacked, limit+1)
 	default:
 		w.Header().Set("Accept-Encoding", "gzip")

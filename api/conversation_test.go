@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -27,8 +30,9 @@ func TestConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		w.pass(time.Second)
+		ours := side{handler: w.api}
 		for i, q := range conversation() {
-			if got := w.do(q.method, q.target, q.body, q.header...); i >= len(scenes) || q.scene(got) != scenes[i] {
+			if got := ours.ask(q); i >= len(scenes) || q.scene(got) != scenes[i] {
 				t.Fatalf("got:\n%s\nwant:\n%s\nin full:\n%s", q.scene(got), scenes[min(i, len(scenes)-1)], got.Body)
 			}
 			w.pass(137 * time.Millisecond)
@@ -48,7 +52,31 @@ func transcript(rec *httptest.ResponseRecorder) string {
 		}
 		fmt.Fprintln(&b, name+":", strings.Join(values, ","))
 	}
-	return b.String() + strings.Replace(rec.Body.String(), "[POST,GET] are", "[GET,POST] are", 1)
+	return b.String() + strings.NewReplacer("[POST,GET] are", "[GET,POST] are", "[GET,DELETE] are", "[DELETE,GET] are").Replace(rec.Body.String())
+}
+
+// A side is one of the two that are asked the same. What is asked calls a silence {1}, {2}, … in the order in which they
+// were made, and so do the answers: the IDs are random.
+type side struct {
+	handler http.Handler
+	ids     []string
+}
+
+func (s *side) ask(q question) *httptest.ResponseRecorder {
+	var names []string
+	for i, id := range s.ids {
+		names = append(names, fmt.Sprintf("{%d}", i+1), id)
+	}
+	ids := strings.NewReplacer(names...)
+	rec := request(s.handler, q.method, ids.Replace(q.target), ids.Replace(q.body), q.header...)
+	var made struct{ SilenceID string }
+	if json.Unmarshal(rec.Body.Bytes(), &made) == nil && made.SilenceID != "" && !slices.Contains(s.ids, made.SilenceID) {
+		s.ids = append(s.ids, made.SilenceID)
+		names = append(names, fmt.Sprintf("{%d}", len(s.ids)), made.SilenceID)
+	}
+	slices.Reverse(names) // from ID to name
+	rec.Body = bytes.NewBufferString(strings.NewReplacer(names...).Replace(rec.Body.String()))
+	return rec
 }
 
 type question struct {
@@ -95,7 +123,9 @@ func conversation() (all []question) {
 	post(`[{"labels":{"alertname":"over"},"startsAt":"1999-12-31T20:00:00Z","endsAt":"1999-12-31T23:00:00Z"}]`)
 	post(`[{"labels":{"alertname":"<&>\u2028\u0007\"\\\b\f é \ud800"},"annotations":{"<":"&","empty":""},"generatorURL":"http://g/?a=1&b=<#x y"}]`)
 	post(`[{"labels":{"alertname":"DB","team":"db","job":"j","instance":"2"}},{"labels":{"alertname":"DB","team":"db","job":"j","instance":"1"}},{"labels":{"alertname":"WEB","team":"web"}}]`)
-	post(`[{"labels":{"alertname":"quiet","silenced_by":"e04c40f2"}},{"labels":{"alertname":"quiet","inhibited_by":"0c8dbb63282260e0"}}]`)
+	post(`[{"labels":{"alertname":"quiet","cluster":"a"}},{"labels":{"alertname":"slow","severity":"slow","cluster":"a"}},{"labels":{"alertname":"down","severity":"down","cluster":"a"}}]`)
+	ask("POST", "/api/v2/silences", `{"matchers":[{"name":"cluster","value":"a","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-01T06:00:00+01:00","createdBy":"ana","comment":"moving"}`)
+	ask("POST", "/api/v2/silences", `{"matchers":[{"name":"alertname","value":"quiet|nothing","isRegex":true}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-02T00:00:00Z","createdBy":"<bo>","comment":"& <more>","annotations":{"b":"<","a":"&"}}`)
 	post(`[{"labels":{"a_utf8.name":"x","ключ":"ü"}}]`)
 	see()
 	for _, body := range badBodies {
@@ -139,6 +169,102 @@ func conversation() (all []question) {
 			ask("POST", "/api/v2/"+path, `[]`)
 		}
 	}
+	for _, body := range []string{`[]`, `{`} {
+		ask("GET", "/api/v2/alerts", body)
+		ask("GET", "/api/v2/alerts", body, "Content-Type", "text/plain")
+	}
+	return append(all, aboutSilences()...)
+}
+
+// aboutSilences is the rest of it.
+func aboutSilences() (all []question) {
+	ask := func(method, target, body string, header ...string) {
+		all = append(all, question{method, target, body, header})
+	}
+	see := func() {
+		ask("GET", "/api/v2/silences", "")
+		ask("GET", "/api/v2/alerts", "")
+	}
+	ends := 0 // upstream's order of what ends at one instant is nobody's
+	post := func(body string) {
+		ends++
+		ask("POST", "/api/v2/silences", strings.ReplaceAll(body, "2000-01-05T00:00:00Z", fmt.Sprintf("2000-01-05T00:%02d:%02dZ", ends/60, ends%60)))
+	}
+	see()
+	post(`{"id":"","matchers":[{"name":"team","value":"db","isRegex":false,"isEqual":true},{"name":"instance","value":"1","isRegex":false,"isEqual":false}],"startsAt":"2000-01-02T00:00:00+01:00","endsAt":"2000-01-02T12:00:00.123456789Z","createdBy":"ana","comment":"to come"}`)
+	post(`{"matchers":[{"name":"team","value":"w.b","isRegex":true},{"name":"x","value":"y.*","isRegex":true,"isEqual":false}],"startsAt":"2000-01-01T00:00:00Z","endsAt":"2000-01-02T12:00:00Z","createdBy":"","comment":""}`)
+	see()
+	// A change: of the words and the end it is one; of the rest it is a new silence.
+	post(`{"id":"{4}","matchers":[{"name":"team","value":"w.b","isRegex":true},{"name":"x","value":"y.*","isRegex":true,"isEqual":false}],"startsAt":"2000-01-01T00:00:00Z","endsAt":"2000-01-03T12:00:00Z","createdBy":"bo","comment":"longer"}`)
+	post(`{"id":"{3}","matchers":[{"name":"team","value":"db","isRegex":false,"isEqual":true},{"name":"instance","value":"1","isRegex":false,"isEqual":false}],"startsAt":"2000-01-02T01:00:00+01:00","endsAt":"2000-01-02T12:00:00Z","createdBy":"ana","comment":"later","annotations":{}}`)
+	post(`{"id":"{1}","matchers":[{"name":"cluster","value":"a","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-01T07:00:00Z","createdBy":"ana","comment":"another start"}`)
+	post(`{"id":"{2}","matchers":[{"name":"alertname","value":"quiet","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-02T00:00:00Z","createdBy":"bo","comment":"other matchers","annotations":{"":"","\u2028":"<"}}`)
+	post(`{"id":"{1}","matchers":[{"name":"cluster","value":"a","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-01T08:00:00Z","createdBy":"ana","comment":"it is over"}`)
+	post(`{"id":"11111111-1111-4111-8111-111111111111","matchers":[{"name":"a","value":"b","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-01T07:00:00Z","createdBy":"ana","comment":"unknown"}`)
+	post(`{"id":"nonsense <&>","matchers":[{"name":"a","value":"b","isRegex":false}],"startsAt":"1999-12-01T00:00:00Z","endsAt":"2000-01-01T07:00:00Z","createdBy":"ana","comment":"unknown"}`)
+	see()
+	for _, matchers := range []string{
+		`[]`, `null`, `{}`, `5`, `["a=b"]`, `[5]`, `[[]]`, `[{}]`, `[{"name":"a"}]`, `[{"name":"a","value":"b"}]`, `[{"name":"a","isRegex":false}]`, `[{"value":"b","isRegex":false}]`,
+		`[{"name":"a","value":"b","isRegex":false},{}]`, `[{"name":"a","value":"b","isRegex":false},{"name":null,"value":"b","isRegex":false}]`,
+		`[{"name":5,"value":"b","isRegex":false}]`, `[{"name":"a","value":true,"isRegex":false}]`, `[{"name":"a","value":"b","isRegex":"false"}]`, `[{"name":"a","value":"b","isRegex":false,"isEqual":1}]`,
+		`[{"name":"","value":"b","isRegex":false}]`, `[{"name":"a b","value":"c","isRegex":false}]`, `[{"name":"ключ","value":"b","isRegex":false}]`,
+		`[{"name":"a","value":"","isRegex":false}]`, `[{"name":"a","value":".*","isRegex":true}]`, `[{"name":"a","value":"(","isRegex":true}]`, `[{"name":"a","value":"b|","isRegex":true},{"name":"b","value":"","isRegex":false}]`,
+		`[{"name":"a","value":"","isRegex":false,"isEqual":false}]`, `[{"name":"a","value":".+","isRegex":true,"isEqual":false}]`, "[{\"name\":\"a\",\"value\":\"\xff\",\"isRegex\":false}]",
+		`[{"name":"a","value":"b","isRegex":false},{"name":"a","value":"b","isRegex":false}]`, `[{"NAME":"a","Value":"b","ISREGEX":false,"zzz":1}]`,
+	} {
+		post(`{"matchers":` + matchers + `,"startsAt":"2000-01-01T00:00:00Z","endsAt":"2000-01-05T00:00:00Z","createdBy":"ana","comment":"c"}`)
+	}
+	for _, times := range []string{
+		`"startsAt":"2000-01-01T00:00:00Z"`, `"endsAt":"2000-01-05T00:00:00Z"`, `"startsAt":null,"endsAt":null`, `"startsAt":"","endsAt":""`, `"startsAt":"","endsAt":"2000-01-05"`,
+		`"startsAt":"nope","endsAt":"2000-01-05"`, `"startsAt":"2000-01-01","endsAt":5`, `"startsAt":{},"endsAt":"2000-01-05"`, `"startsAt":["2000-01-01"],"endsAt":"2000-01-05"`,
+		`"startsAt":"2000-01-05","endsAt":"2000-01-05"`, `"startsAt":"2000-01-06","endsAt":"2000-01-05"`, `"startsAt":"1999-01-06","endsAt":"1999-02-05"`, `"startsAt":"0001-01-01T00:00:00Z","endsAt":"2000-01-06"`,
+		`"startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z"`, `"startsAt":"0001-01-01T00:00:00Z","endsAt":"9999-12-31T23:59:59.999999999Z"`,
+		`"startsAt":"2000-01-01 10:00:00","endsAt":"2000-01-05T10:00"`, `"startsAt":"2000-01-02T10:00:00.5+0530","endsAt":"2000-01-05T10:00:00,25Z"`,
+	} {
+		post(`{"matchers":[{"name":"a","value":"b","isRegex":false}],` + times + `,"createdBy":"ana","comment":"c"}`)
+	}
+	const rest = `"matchers":[{"name":"a","value":"b","isRegex":false}],"startsAt":"2000-01-01T00:00:00Z","endsAt":"2000-01-05T00:00:00Z"`
+	for _, body := range []string{
+		`{`, `{}`, `[`, `[]`, ` `, "\n", `null`, `5`, `"x"`, `true`, `nope`, `{"id":5}`, `{"id":null,"comment":5}`, `{"id":{}}`, `{` + rest + `}`, `{` + rest + `,"comment":"c"}`, `{` + rest + `,"createdBy":"c"}`,
+		`{` + rest + `,"createdBy":null,"comment":null}`, `{` + rest + `,"createdBy":"a","comment":7}`, `{` + rest + `,"createdBy":[],"comment":"c"}`, `{` + rest + `,"createdBy":"a","comment":"c"`,
+		`{` + rest + `,"createdBy":"a","comment":"c","annotations":5}`, `{` + rest + `,"createdBy":"a","comment":"c","annotations":{"a":5}}`, `{` + rest + `,"createdBy":"a","comment":"c","annotations":["a"]}`,
+		`{` + rest + `,"createdBy":"a","comment":"c","annotations":null,"status":{"state":"expired"},"updatedAt":5} trailing`, `{` + rest + `,"createdBy":"a","COMMENT":"folds","comment":"twice","comment":"thrice"}`,
+		`{` + rest + `,"createdBy":"a","comment":"c","matchers":[{"value":"merged"}]}`, "{" + rest + ",\"createdBy\":\"\xff\",\"comment\":\"\\ud800\"}",
+	} {
+		post(body)
+	}
+	ask("POST", "/api/v2/silences", "")
+	ask("POST", "/api/v2/silences", "", "Accept", "text/html")
+	ask("POST", "/api/v2/silences", "{}", "Content-Type", "text/plain")
+	ask("POST", "/api/v2/silences", "{}", "Content-Type", "")
+	ask("POST", "/api/v2/silences", "{}", "Accept", "text/html")
+	see()
+	for _, q := range []string{
+		"active=false", "pending=false", "expired=false", "active=false&pending=0&expired=no", "expired=maybe", "active=", "active=true&active=false", "silenced=false",
+		"filter=team%3D%22db%22", "filter=team%3D~%22w.b%22", "filter=team%3D~%22w.*%22", "filter=team%3D%22web%22", "filter=cluster%3Da&expired=false", "filter=instance!%3D%221%22&filter=team%3Ddb",
+		"filter=x!~%22y.*%22", "filter=team%3Ddb&filter=cluster%3Da", "filter=", "filter=%7B", "filter=%7Bteam%3D%22db%22%7D", "filter=team%3Ddb,instance!%3D1", "filter=foo%3Dbar%5Cn", "filter=a%3D%22b%22",
+	} {
+		ask("GET", "/api/v2/silences?"+q, "")
+	}
+	for _, id := range []string{"{1}", "{2}", "{4}", "{9}", "xyz", "11111111-1111-4111-8111-111111111111", "11111111111141118111111111111111", "urn:uuid:11111111-1111-4111-8111-111111111111", "%7B11111111-1111-4111-8111-111111111111%7D", "11111111-1111-4111-8111-11111111111g", "a:b", "a%2Fb", "%00", "%FF%3Cb%3E", "x/y", "x/", ""} {
+		ask("GET", "/api/v2/silence/"+id, "")
+	}
+	for _, id := range []string{"{4}", "{4}", "{3}", "{3}", "{1}", "xyz", "11111111-1111-4111-8111-111111111111"} {
+		ask("DELETE", "/api/v2/silence/"+id, "")
+		ask("GET", "/api/v2/silence/"+id, "")
+	}
+	see()
+	for _, path := range []string{"silences", "silences/", "silence", "silence/", "silence/{2}", "silence/{2}/", "silence/xyz", "silence/x/y", "silences/x"} {
+		for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "OPTIONS", "POST", "DELETE", "delete"} {
+			ask(method, "/api/v2/"+path, "")
+		}
+		ask("GET", "/api/v2/"+path, "", "Accept", "text/html")
+	}
+	ask("DELETE", "/api/v2/silence/{2}", "", "Accept", "text/html")
+	ask("DELETE", "/api/v2/silence/{2}", "{}")
+	ask("DELETE", "/api/v2/silence/{2}", "x", "Content-Type", "text/plain")
+	ask("DELETE", "/api/v2/silence/{2}", "", "Content-Type", "text/plain")
+	see()
 	return all
 }
 
@@ -159,6 +285,6 @@ var badBodies = []string{
 	`[{"labels":{"a":"1"},"labels":{"b":"2"}}]`, `[{"LABELS":{"case":"folds"}}]`, `[{"labels":{"a":"1"},"labels":null}]`, `[{"labels":{"dup":"1","dup":"2"}}]`,
 	`[{"labels":{"a":1},"startsAt":"nope"}]`, `[{"annotations":{"a":1},"labels":5}]`, `[{"startsAt":1,"endsAt":"nope"}]`, `[{"labels":{"a":"b"}}, 5, {"labels":7}]`,
 	`[{"labels":{"a\u0000":"x"}}]`, `[{"labels":{"a":"b"},"annotations":{"":"x"}}]`, "[{\"labels\":{\"a\":\"\xff\"}}]", "[{\"labels\":{\"a\xff\":\"b\"}}]", "[{\"labels\":{\"a\":\"\x01\"}}]",
-	`[{"labels":{"a":"b"},"annotations":{"x":"y"},"annotations":{"z":"w"}}]`, `[{"labels":{"a":"\ud83d\ude00"}}]`, `[{"labels":{"a":"\x"}}]`, `[{"labels":{"a":"b","silenced_by":""}}]`, `[{"unknown":[[[{"deep":1}]]],"labels":{"a":"c"}}]`,
+	`[{"labels":{"a":"b"},"annotations":{"x":"y"},"annotations":{"z":"w"}}]`, `[{"labels":{"a":"\ud83d\ude00"}}]`, `[{"labels":{"a":"\x"}}]`, `[{"labels":{"a":"b","empty":""}}]`, `[{"unknown":[[[{"deep":1}]]],"labels":{"a":"c"}}]`,
 	`[{"labels":{"a":"b"},"startsAt":"1999-12-31T23:00:00Z","endsAt":"1999-12-31T23:00:00Z"}]`,
 }

@@ -25,7 +25,7 @@ func decodeAlerts(body []byte) ([]*router.Alert, *fault) {
 	var list []*posted
 	switch err := json.NewDecoder(bytes.NewReader(body)).Decode(&list); {
 	case errors.Is(err, io.EOF):
-		return nil, missingBody()
+		return nil, missingBody("alerts")
 	case err != nil:
 		return nil, &fault{http.StatusBadRequest, fmt.Sprintf("parsing alerts body from %q failed, because %s", "", explain(body, err))}
 	case len(list) > maxAlerts:
@@ -44,7 +44,7 @@ func decodeAlerts(body []byte) ([]*router.Alert, *fault) {
 	return alerts, nil
 }
 
-func missingBody() *fault { return &fault{codeRequired, "alerts in body is required"} }
+func missingBody(name string) *fault { return &fault{codeRequired, name + " in body is required"} }
 
 // posted is an alert as it is written.
 type posted struct {
@@ -118,13 +118,18 @@ func explain(body []byte, err error) string {
 	if exact := json.NewDecoder(bytes.NewReader(body)).Decode(&list); exact != nil {
 		err = exact
 	}
+	return inUpstreamWords(err)
+}
+
+// inUpstreamWords is why something cannot be decoded, with the types named as upstream names them.
+func inUpstreamWords(err error) string {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) {
 		return err.Error()
 	}
 	name, ok := upstreamNames[mismatch.Type]
 	if !ok {
-		name = mismatch.Type.String()
+		name = strings.Replace(mismatch.Type.String(), "api.", "models.", 1)
 	}
 	if mismatch.Struct != "" || mismatch.Field != "" {
 		return "json: cannot unmarshal " + mismatch.Value + " into Go struct field " + mismatch.Struct + "." + mismatch.Field + " of type " + name

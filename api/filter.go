@@ -65,15 +65,23 @@ func (a *API) matcher(expressions []string) (Matcher, error) {
 	if len(expressions) == 0 {
 		return matchAll, nil
 	}
+	if err := checkFilter(expressions); err != nil {
+		return nil, err
+	}
+	return a.o.ParseFilter(expressions)
+}
+
+// checkFilter refuses more than anybody asks for in earnest.
+func checkFilter(expressions []string) error {
 	if len(expressions) > maxFilters {
-		return nil, fmt.Errorf("%d matchers; at most %d are taken", len(expressions), maxFilters)
+		return fmt.Errorf("%d matchers; at most %d are taken", len(expressions), maxFilters)
 	}
 	for _, e := range expressions {
 		if len(e) > maxFilterText {
-			return nil, fmt.Errorf("a matcher of %d bytes; at most %d are taken", len(e), maxFilterText)
+			return fmt.Errorf("a matcher of %d bytes; at most %d are taken", len(e), maxFilterText)
 		}
 	}
-	return a.o.ParseFilter(expressions)
+	return nil
 }
 
 func last(v url.Values, name string) string {

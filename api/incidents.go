@@ -39,7 +39,7 @@ type Incident struct {
 	Warning        string            `json:"warning,omitempty"`  // an action was done, but …
 }
 
-// Alert is one alert of an incident.
+// Alert is one alert: of an incident, or one that a silence mutes.
 type Alert struct {
 	Fingerprint  string        `json:"fingerprint"`
 	Status       string        `json:"status"` // firing, resolved
@@ -80,18 +80,21 @@ func (a *API) incident(v engine.View) Incident {
 		Labels: i.Labels, Annotations: i.Annotations, NextAt: v.NextAt.UTC(), NextWho: v.NextWho, Paged: v.Paged,
 	}
 	for _, al := range v.Alerts {
-		fp := al.Fingerprint()
-		shown := Alert{
-			Fingerprint: fmt.Sprintf("%016x", fp), Status: "firing", Labels: al.Labels, Annotations: al.Annotations,
-			StartsAt: al.StartsAt.UTC(), GeneratorURL: al.GeneratorURL,
-		}
-		if v.Over[fp] {
-			shown.Status, shown.EndsAt = "resolved", al.EndsAt.UTC()
-		}
-		out.Alerts = append(out.Alerts, shown)
+		out.Alerts = append(out.Alerts, showAlert(al, v.Over[al.Fingerprint()]))
 	}
 	if a.o.IncidentURL != nil {
 		out.URL = a.o.IncidentURL(out.ID)
+	}
+	return out
+}
+
+func showAlert(al *router.Alert, over bool) Alert {
+	out := Alert{
+		Fingerprint: fmt.Sprintf("%016x", al.Fingerprint()), Status: "firing", Labels: al.Labels, Annotations: al.Annotations,
+		StartsAt: al.StartsAt.UTC(), GeneratorURL: al.GeneratorURL,
+	}
+	if over {
+		out.Status, out.EndsAt = "resolved", al.EndsAt.UTC()
 	}
 	return out
 }

@@ -24,15 +24,7 @@ type receipt struct {
 // valid alerts are stored, and the others are named.
 func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 	if !peekBody(r) {
-		if !acceptsJSON(r) {
-			notAcceptable().serve(w, r)
-			return
-		}
-		missingBody().serve(w, r)
-		return
-	}
-	if f := checkType(r); f != nil {
-		f.serve(w, r)
+		missingBody("alerts").serve(w, r)
 		return
 	}
 	alerts, f := a.read(w, r)
@@ -42,7 +34,7 @@ func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 	}
 	switch got := a.take(r.Context(), alerts, "v2"); {
 	case got.err != nil:
-		a.unwell(got.err).serve(w, r)
+		a.unwell(got.err, sendAgain).serve(w, r)
 	case got.invalid != nil:
 		sayBare(w, r, http.StatusBadRequest, got.invalid.Error())
 	default:
@@ -64,7 +56,7 @@ func (a *API) postAlertsV1(w http.ResponseWriter, r *http.Request) {
 	}
 	switch got := a.take(r.Context(), alerts, "v1"); {
 	case got.err != nil:
-		f := a.unwell(got.err)
+		f := a.unwell(got.err, sendAgain)
 		if f.code == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", retryAfter)
 		}
@@ -82,23 +74,26 @@ func sayV1(w http.ResponseWriter, r *http.Request, status int, kind, message str
 }
 
 func (a *API) read(w http.ResponseWriter, r *http.Request) ([]*router.Alert, *fault) {
-	body, f := readBody(w, r, a.o.MaxBody)
+	body, f := readBody(w, r, a.o.MaxBody, "; send fewer alerts at once")
 	if f != nil {
 		return nil, f
 	}
 	return decodeAlerts(body)
 }
 
-// unwell says why the alerts were not taken in, or not written down. Prometheus sends them again anyway.
-func (a *API) unwell(err error) *fault {
+const sendAgain = "the request ended before its alerts were on disk; send them again"
+
+// unwell says why what was posted was not taken in, or not written down; interrupted is what to say where the request
+// ended before that was known. Prometheus sends alerts again anyway.
+func (a *API) unwell(err error, interrupted string) *fault {
 	switch {
 	case errors.Is(err, engine.ErrBusy), errors.Is(err, engine.ErrStopped):
 	case errors.Is(err, engine.ErrUnsaved):
-		a.o.Log.Debug("alerts were taken in but not written", zap.Error(err)) // the engine has said so, once
+		a.o.Log.Debug("what was posted was taken in but not written", zap.Error(err)) // the engine has said so, once
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &fault{http.StatusServiceUnavailable, "the request ended before its alerts were on disk; send them again"}
+		return &fault{http.StatusServiceUnavailable, interrupted}
 	default:
-		a.o.Log.Error("alerts were not taken in", zap.Error(err))
+		a.o.Log.Error("what was posted was not taken in", zap.Error(err))
 		return &fault{http.StatusInternalServerError, err.Error()}
 	}
 	return &fault{http.StatusServiceUnavailable, err.Error()}

@@ -16,6 +16,9 @@ const (
 	maxURLBytes        = 16 << 10
 	maxAlertBytes      = 256 << 10 // all names, values and the URL together
 
+	maxMatchers     = 256       // of one silence
+	maxSilenceBytes = 256 << 10 // its matchers, annotations and words together
+
 	maxActionBody = 64 << 10 // bytes of what a person asks for
 	maxFilters    = 64       // matchers in one query
 	maxFilterText = 8 << 10  // bytes of one matcher, or of a regular expression
@@ -23,7 +26,8 @@ const (
 	maxPage       = 200
 	maxSpan       = 400 * 24 * time.Hour // of shifts asked for at once
 	defaultSpan   = 14 * 24 * time.Hour
-	maxSimulating = 2 // simulations at once: each may cost a second of a core
+	maxMuted      = 100 // alerts that are shown of those that a silence mutes
+	maxSimulating = 2   // simulations at once: each may cost a second of a core
 
 	retryAfter = "5" // seconds, in the answer of a server that is overloaded
 )

@@ -35,6 +35,12 @@ func (a *API) routes() []route {
 		{root + "schedules/{name}/overrides", post(a.postOverride)},
 		{root + "deliveries", get(a.getDeliveries)},
 		{root + "audit", get(a.getAudit)},
+		{root + "silences", verbs{http.MethodGet: a.listSilences, http.MethodPost: a.makeSilence}},
+		{root + "silences/{id}", verbs{http.MethodGet: a.showOneSilence, http.MethodDelete: a.endSilence}},
+		{root + "silences/{id}/alerts", get(a.getMuted)},
+		{root + "silences/preview", post(a.postPreview)},
+		{root + "recurring-silences", get(a.getRecurring)},
+		{root + "recurring-silences/{name}", verbs{http.MethodPut: a.putRecurring, http.MethodDelete: a.deleteRecurring}},
 		{root + "openapi.json", get(getOpenAPI)},
 	}
 	for verb := range actions {

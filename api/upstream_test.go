@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/eventrecorder"
 	"github.com/prometheus/alertmanager/featurecontrol"
+	"github.com/prometheus/alertmanager/inhibit"
 	"github.com/prometheus/alertmanager/marker"
 	"github.com/prometheus/alertmanager/notify"
 	"github.com/prometheus/alertmanager/provider/mem"
@@ -25,8 +26,6 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
-
-	"github.com/midwatch/midwatch/router"
 )
 
 // upstream is Alertmanager's own API over its own alert store and dispatcher: what ours must answer, to the byte.
@@ -38,7 +37,7 @@ func upstream(t *testing.T, w *world) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	silences, err := silence.New(silence.Options{Metrics: reg, Logger: log})
+	silences, err := silence.New(silence.Options{Retention: 120 * time.Hour, Metrics: reg, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +53,11 @@ func upstream(t *testing.T, w *world) http.Handler {
 	d := dispatch.NewDispatcher(alerts, dispatch.NewRoute(w.conf.Route, nil), quiet, groups,
 		func(d time.Duration) time.Duration { return d }, time.Minute, nil, log, eventrecorder.Recorder{}, nil, tmpl)
 	go d.Run(time.Now())
+	silencer := silence.NewSilencer(silences, log, eventrecorder.Recorder{})
+	inhibitor := inhibit.NewInhibitor(alerts, w.conf.InhibitRules, log, eventrecorder.Recorder{})
+	go inhibitor.Run()
 	t.Cleanup(func() {
+		inhibitor.Stop()
 		d.Stop()
 		alerts.Close()
 		cancel()
@@ -65,11 +68,8 @@ func upstream(t *testing.T, w *world) http.Handler {
 		t.Fatal(err)
 	}
 	api.Update(w.conf, func(ctx context.Context, ls model.LabelSet) {
-		if m, ok := marker.FromContext(ctx); ok {
-			silencedBy, inhibitedBy := suppressed(router.LabelsOf(ls), time.Now())
-			m.SetSilenced(ls.Fingerprint(), silencedBy)
-			m.SetInhibited(ls.Fingerprint(), inhibitedBy)
-		}
+		inhibitor.Mutes(ctx, ls)
+		silencer.Mutes(ctx, ls)
 	})
 	mux := http.NewServeMux() // as in the daemon: it cleans paths
 	mux.Handle("/api/v2/", api.Handler)
@@ -81,13 +81,13 @@ func upstream(t *testing.T, w *world) http.Handler {
 func TestWeAnswerAsAlertmanagerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
-		theirs := upstream(t, w)
+		ours, theirs := side{handler: w.api}, side{handler: upstream(t, w)}
 		w.pass(time.Second)
 		var script strings.Builder
 		version.Version = "0.34.2"
 		status := question{method: "GET", target: "/api/v2/status"}
 		for _, q := range append(conversation(), status) {
-			want, got := request(theirs, q.method, q.target, q.body, q.header...), w.do(q.method, q.target, q.body, q.header...)
+			want, got := theirs.ask(q), ours.ask(q)
 			if a, b := transcript(got), transcript(want); a != b {
 				t.Errorf("%s\n got: %s\nwant: %s", q, a, b)
 			}

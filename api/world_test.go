@@ -53,6 +53,8 @@ receivers:
   - {name: default, labels: {tier: gold}}
   - {name: db}
   - {name: web, labels: {tier: "a<b"}}
+inhibit_rules:
+  - {source_matchers: ['severity="down"'], target_matchers: ['severity="slow"'], equal: [cluster]}
 `
 
 // A world is the API over a real engine, in a synctest bubble: time passes only while everybody waits.
@@ -110,7 +112,6 @@ func build(t *testing.T, change ...func(*Options)) *world {
 			}
 			return all
 		},
-		Suppressed:  suppressed,
 		IncidentURL: func(id string) string { return "http://midwatch.test/incidents/" + id },
 	}
 	for _, f := range change {
@@ -145,15 +146,14 @@ func parseFilter(expressions []string) (Matcher, error) {
 	}, nil
 }
 
-// suppressed keeps quiet what says so in its labels.
-func suppressed(l router.Labels, _ time.Time) (silencedBy, inhibitedBy []string) {
-	if id := l.Get("silenced_by"); id != "" {
-		silencedBy = []string{id}
+// inhibition is the rules of the configuration.
+func inhibition(conf *config.Config) (rules []router.InhibitRule) {
+	for _, r := range conf.InhibitRules {
+		rules = append(rules, router.InhibitRule{
+			Source: labels.Matchers(r.SourceMatchers), Target: labels.Matchers(r.TargetMatchers), Equal: r.Equal,
+		})
 	}
-	if fp := l.Get("inhibited_by"); fp != "" {
-		inhibitedBy = []string{fp}
-	}
-	return silencedBy, inhibitedBy
+	return rules
 }
 
 func engineConfig(t *testing.T, conf *config.Config) *engine.Config {
@@ -181,7 +181,7 @@ func engineConfig(t *testing.T, conf *config.Config) *engine.Config {
 	return &engine.Config{
 		Routing: router.Options{
 			Root: dispatch.NewRoute(conf.Route, nil), Receivers: map[string][]router.Integration{},
-			ResolveTimeout: time.Duration(conf.Global.ResolveTimeout),
+			Inhibit: inhibition(conf), ResolveTimeout: time.Duration(conf.Global.ResolveTimeout),
 		},
 		Users: map[string]engine.User{
 			"ana": user("ana", "Ana Duarte", "Europe/Lisbon"), "bo": user("bo", "", ""), "cy": user("cy", "", ""),

@@ -196,7 +196,8 @@ func (d Delivery) Step(v Verdict, now time.Time, jitter float64) (next Delivery,
 		d.Next = time.Time{}
 		return d, true, Failed, v.Answer
 	}
-	wait := max(backoff(d.Attempts, jitter), v.RetryAfter)
+	// As in Alertmanager the backoff counts from when the attempt began: one that hung for longer is tried again at once.
+	wait := max(backoff(d.Attempts, jitter)-max(v.Latency, 0), v.RetryAfter, 0)
 	if at := now.Add(wait); !at.After(d.GiveUp) {
 		d.Next = at
 		return d, false, Retry, v.Answer

@@ -169,7 +169,7 @@ func TestProbeSilences(t *testing.T) {
 	)
 	compare(t, p, alerts(`[{"labels":{"alertname":"One","a":"b"}},{"labels":{"alertname":"Two","a":"c"}},{"labels":{"alertname":"Three"}}]`))
 
-	// Refused.
+	// Refused, all but few.
 	compare(
 		t, p,
 		silences(``), silences(`{`), silences(`[]`), silences(`null`), silences(`{}`), silences(`{"matchers":5}`), silences(`{"matchers":[5]}`),

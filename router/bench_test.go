@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/alertmanager/config"
 	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 )
 
@@ -173,5 +174,124 @@ func BenchmarkMemory(b *testing.B) {
 	b.ResetTimer()
 	for _, a := range alerts {
 		r.table.put(a, began)
+	}
+}
+
+// benchRules are n inhibit rules as people write them: of two severities of one thing the worse, and a cluster that is
+// down. Most alerts are targets of some.
+func benchRules(b *testing.B, n int) []InhibitRule {
+	b.Helper()
+	rules := rulesOf(b, `alertname="ClusterDown" > alertname!="ClusterDown" by cluster`, `severity="critical" > severity=~"warning|info" by alertname namespace`)
+	for i := len(rules); i < n; i++ {
+		rules = append(rules, rulesOf(b, fmt.Sprintf(`alertname="NodeDown%d" > alertname=~"Alert%d|Alert%d[0-9]" by instance`, i, i, i))...)
+	}
+	return rules
+}
+
+// benchSilences are n silences as people make them: of one alert of one cluster, of an instance, of a few namespaces by
+// a pattern, and of all but something.
+func benchSilences(n int) []Silence {
+	var all []Silence
+	for i := range n {
+		var set MatcherSet
+		switch i % 10 {
+		default:
+			set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"cluster", labels.MatchEqual, fmt.Sprintf("cluster-%d", i*10)}}
+		case 5, 6:
+			set = MatcherSet{{"instance", labels.MatchEqual, fmt.Sprintf("10.0.%d.%d:9100", i/256, i%256)}}
+		case 7, 8:
+			set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"namespace", labels.MatchRegexp, fmt.Sprintf("team-(%d|%d)", i%20, i%7)}}
+		case 9:
+			set = MatcherSet{{"pod", labels.MatchRegexp, fmt.Sprintf("app-%04x.*", i)}, {"job", labels.MatchNotEqual, "other"}}
+		}
+		all = append(all, Silence{Matchers: []MatcherSet{set}, StartsAt: began, EndsAt: began.Add(time.Hour)})
+	}
+	return all
+}
+
+// A thousand new silences over 100,000 alerts, and then somebody looks at all of them.
+func BenchmarkNewSilences(b *testing.B) {
+	const n = 100_000
+	r := benchRouter(b, "cluster")
+	alerts := benchAlerts(n)
+	r.Receive(alerts, began)
+	silences := benchSilences(1000)
+	b.ReportAllocs()
+	muted := 0
+	for b.Loop() {
+		for i, s := range silences {
+			if _, _, err := r.SetSilence(s, silenceID(i), began); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, a := range alerts {
+			if by, _ := r.Suppressed(a.Labels, began); len(by) > 0 {
+				muted++
+			}
+		}
+		r.silences = newSilences()
+	}
+	b.ReportMetric(float64(muted)/float64(b.N), "silenced")
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
+}
+
+// A new alert under twenty inhibit rules, and what it would cost under none.
+func BenchmarkReceiveNewInhibited(b *testing.B) {
+	for _, rules := range []int{0, 20} {
+		b.Run(fmt.Sprint(rules, " rules"), func(b *testing.B) {
+			r := benchRouter(b, "cluster")
+			o := r.opts
+			if rules > 0 {
+				o.Inhibit = benchRules(b, rules)
+			}
+			r = New(o)
+			batch := benchAlerts(b.N)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; i < b.N; i += 64 {
+				r.Receive(batch[i:min(i+64, b.N)], began)
+				r.Committed()
+			}
+		})
+	}
+}
+
+// A flush of twenty alerts under twenty rules and a thousand silences, and under nothing.
+func BenchmarkFlushMuted(b *testing.B) {
+	for _, c := range []struct {
+		name            string
+		rules, silences int
+	}{{"nothing", 0, 0}, {"20 rules", 20, 0}, {"1000 silences", 0, 1000}, {"both", 20, 1000}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := benchRouter(b, []model.LabelName{}...)
+			o := r.opts
+			if c.rules > 0 {
+				o.Inhibit = benchRules(b, c.rules)
+			}
+			r = New(o)
+			alerts := benchAlerts(20)
+			for _, a := range alerts {
+				a.EndsAt = began.Add(1e6 * time.Hour)
+			}
+			r.Receive(alerts, began)
+			for i, s := range benchSilences(c.silences) {
+				s.EndsAt = began.Add(1e6 * time.Hour)
+				if _, _, err := r.SetSilence(s, silenceID(i), began); err != nil {
+					b.Fatal(err)
+				}
+			}
+			now := r.Due()
+			for _, n := range effectsOf[Notify](r.Elapsed(now)) {
+				r.Sent(n.Ref, true, now, nil)
+			}
+			var g *group
+			for _, g = range r.groups {
+			}
+			b.ReportAllocs()
+			for b.Loop() { // nothing changed, nobody is told
+				r.flush(g, now)
+				r.effects()
+			}
+		})
 	}
 }

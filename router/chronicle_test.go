@@ -56,6 +56,15 @@ func (c *chronicle) texts() []string {
 	return texts
 }
 
+// all returns all lines.
+func (c *chronicle) all() []string {
+	var texts []string
+	for _, l := range c.lines {
+		texts = append(texts, l.text)
+	}
+	return texts
+}
+
 // changed is when another configuration is loaded; after the end where it never is.
 func (s *scenario) changed() time.Duration {
 	i := slices.IndexFunc(s.events, func(e event) bool { return e.load != nil })
@@ -117,14 +126,21 @@ func (c *chronicle) grouped(at time.Duration, g circle) {
 
 // silenced writes down how a silence stands.
 func (c *chronicle) silenced(at time.Duration, s Silence, state string) {
-	c.write(at, true, "silence %s %s %v from %s until %s, updated %s, by %s: %q", s.ID, state, s.Matchers,
+	var sets strings.Builder
+	for _, set := range s.Matchers {
+		for _, m := range set {
+			sets.WriteString(" " + m.Name + m.Type.String() + m.Value)
+		}
+		sets.WriteString(";")
+	}
+	c.write(at, true, "silence %s %s%s from %s until %s, updated %s, by %s: %q", s.ID, state, sets.String(),
 		stamp(s.StartsAt), stamp(s.EndsAt), stamp(s.UpdatedAt), s.CreatedBy, s.Comment)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("01-02T15:04:05.000000000") }
 
-// suppressed writes down what the API predicts for an alert. Of several sources Alertmanager names any.
-func (c *chronicle) suppressed(at time.Duration, labels string, silencedBy []string, inhibited bool) {
+// predicted writes down what the API predicts for an alert. Of several sources Alertmanager names any.
+func (c *chronicle) predicted(at time.Duration, labels string, silencedBy []string, inhibited bool) {
 	c.write(at, true, "%s silenced by %v, inhibited %v", labels, slices.Sorted(slices.Values(silencedBy)), inhibited)
 }
 
@@ -176,11 +192,15 @@ func outcome(done string, err error) string {
 	return "silence " + done
 }
 
+// deaf is what must be said of nobody.
+const deaf = "never heard that"
+
 // beliefs writes down which alerts the integrations believe to fire, when all has been quiet for long; suppressed says
 // of an alert whether it is silenced or inhibited.
 //
 // Of one that is not told of ends, and of what was muted at times, no more can be compared than what it believes of the
-// alerts that do fire and are muted by nothing: what else it was told of depends on when its groups spoke.
+// alerts that do fire and are muted by nothing: what else it was told of depends on when its groups spoke. Nor can what
+// it believes of alerts that the reload led elsewhere: nobody tells it more of those.
 func (c *chronicle) beliefs(groups []circle, suppressed func(labels string) bool) {
 	var (
 		now    = began.Add(c.s.end)
@@ -208,17 +228,25 @@ func (c *chronicle) beliefs(groups []circle, suppressed func(labels string) bool
 		}
 	}
 	for _, who := range slices.SortedFunc(maps.Keys(ears), func(a, b ear) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
-		believed := c.heard[who]
+		believed := slices.DeleteFunc(slices.Clone(c.heard[who]), func(l string) bool { return !c.leads(l, who) })
 		for _, l := range fire[who] {
 			if !slices.Contains(believed, l) {
-				c.write(c.s.end, true, "%v never heard that %s fires", who, l)
+				c.write(c.s.end, true, "%v "+deaf+" %s fires", who, l)
 			}
 		}
 		if c.s.muted() || !ears[who] {
-			believed = slices.DeleteFunc(slices.Clone(believed), func(l string) bool { return !slices.Contains(fire[who], l) })
+			believed = slices.DeleteFunc(believed, func(l string) bool { return !slices.Contains(fire[who], l) })
 		}
 		if len(believed) > 0 {
 			c.write(c.s.end, true, "%v believes that %v fire", who, believed)
 		}
 	}
+}
+
+// leads reports whether the alert is told to the integration, as the configuration is by now.
+func (c *chronicle) leads(labels string, to ear) bool {
+	l := c.s.labels(labels)
+	return slices.ContainsFunc(dispatch.NewRoute(c.in.root, nil).Match(upstreamLabels(l)), func(r *dispatch.Route) bool {
+		return r.RouteOpts.Receiver == to.receiver && r.Key()+":"+groupLabels(nil, &r.RouteOpts, l).String() == to.key
+	})
 }

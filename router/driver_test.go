@@ -33,9 +33,11 @@ type disk struct {
 }
 
 func newDriver(s *scenario) *driver {
-	return &driver{Router: New(s.options()), chronicle: newChronicle(s), disk: disk{
+	d := &driver{Router: New(s.options()), chronicle: newChronicle(s), disk: disk{
 		groups: map[string]Group{}, log: map[LogKey][]byte{}, silences: map[string]Silence{},
 	}}
+	d.Peered(true, s.wait)
+	return d
 }
 
 // options are those of the configuration by now.
@@ -43,11 +45,14 @@ func (d *driver) options() Options { return d.s.optionsWith(d.in) }
 
 func (d *driver) time() time.Time { return began.Add(d.now) }
 
-// until lets the time pass.
+// until lets the time pass. What was done must not be due again: an engine would spin.
 func (d *driver) until(end time.Duration) {
 	for due := d.Due(); !due.IsZero() && !due.After(began.Add(end)); due = d.Due() {
 		d.now = max(d.now, due.Sub(began))
 		d.do(d.Elapsed(d.time()))
+		if again := d.Due(); !again.IsZero() && !again.After(d.time()) {
+			panic(fmt.Sprintf("at %s it is due at %s", d.time(), again))
+		}
 	}
 	d.now = end
 }
@@ -60,7 +65,7 @@ func (d *driver) happen(e event) {
 		d.report(e)
 		return
 	case e.load != nil:
-		d.in = *e.load
+		d.in = d.s.loaded(e)
 		d.do(d.SetRoutes(d.options(), d.time()))
 	default:
 		d.wished(e, d)
@@ -169,7 +174,7 @@ func (d *driver) look() {
 			continue
 		}
 		silencedBy, inhibitedBy := d.Suppressed(l, d.time())
-		d.suppressed(d.now, l.String(), silencedBy, len(inhibitedBy) > 0)
+		d.predicted(d.now, l.String(), silencedBy, len(inhibitedBy) > 0)
 		if got := d.IsSilenced(l, d.time()); got != (len(silencedBy) > 0) {
 			d.write(d.now, true, "%s is silenced: %v, by %v", l, got, silencedBy)
 		}
@@ -242,8 +247,7 @@ func runRouter(s *scenario) *chronicle {
 	d.write(s.end, false, "muted in all: %s", d.muteCounts())
 	if s.reload == changing {
 		d.beliefs(d.circles(), func(labels string) bool {
-			i := slices.IndexFunc(s.alerts(), func(l Labels) bool { return l.String() == labels })
-			silencedBy, inhibitedBy := d.Suppressed(s.alerts()[i], d.time())
+			silencedBy, inhibitedBy := d.Suppressed(s.labels(labels), d.time())
 			return len(silencedBy)+len(inhibitedBy) > 0
 		})
 	}

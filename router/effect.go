@@ -51,12 +51,13 @@ type LogChanged struct {
 }
 
 // Flushed says that a group's time came, whether or not anybody is notified. Its alerts are those that nothing mutes;
-// in the order of a notification. Muted counts the others; nil: there are none.
+// in the order of a notification. Muted counts the others; nil: there are none. Others are they, in no order.
 type Flushed struct {
 	Group            Group
 	At               time.Time
 	Firing, Resolved []*Alert
 	Muted            map[Mute]int
+	Others           []*Alert
 }
 
 // Notify asks that an integration be told. The router waits for Router.Sent with its Ref: once, and in any case, for

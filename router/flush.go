@@ -52,13 +52,17 @@ func (f *flight) seat() seat { return seat{f.Group, f.Entry.Integration, f.Entry
 func (r *Router) flush(g *group, now time.Time) {
 	g.Group = g.Step(now)
 	r.agenda.add(g.Next, g)
-	rd := r.freeze(g, now)
+	rd, before := r.freeze(g, now), g.round
 	g.round = rd
 	if len(rd.alerts)+len(rd.hushed) > 0 {
 		rd.owed = slices.Clone(r.opts.Receivers[g.Receiver])
 		rd.open = len(rd.owed)
 	}
-	if rd.from = now.Add(r.wait); rd.from.After(now) && rd.open > 0 {
+	rd.from = now.Add(r.wait)
+	if before != nil && before.from.After(now) {
+		rd.from = before.from // who speaks oftener than its turn comes must have its turn all the same
+	}
+	if rd.from.After(now) && rd.open > 0 {
 		r.turns.add(rd.from, rd)
 		return
 	}
@@ -98,6 +102,7 @@ func (r *Router) freeze(g *group, now time.Time) *round {
 				flushed.Muted = map[Mute]int{}
 			}
 			flushed.Muted[mute]++
+			flushed.Others = append(flushed.Others, a)
 			if mute == Silenced && !fires && r.opts.TellResolvedSilenced {
 				rd.hushed = append(rd.hushed, a)
 			}
@@ -132,6 +137,9 @@ func (r *Router) tell(g *group, rd *round, i Integration, now time.Time) {
 		known  = r.log.get(key)
 	)
 	alerts, resolved := rd.heard(known)
+	if len(alerts) == 0 {
+		return // a silence hides what resolved, and it never heard that it fired
+	}
 	reason := decide(known, rd.firing, resolved, i.SendResolved, repeat, rd.at)
 	if reason == Nothing {
 		return

@@ -135,13 +135,14 @@ func TestWhoIsNotToldOfResolvedAlertsForgetsThemAllTheSame(t *testing.T) {
 // already: parity, though it is not pretty.
 func TestWhatIsMutedCountsAsTold(t *testing.T) {
 	d := world(t, plainRoute, map[string]string{"db": "webhook"})
-	d.s.mutes = []mute{{Label{"alertname", "A"}, 2 * time.Minute, 9 * time.Minute}}
-	d.do(d.MergeSilences(d.s.silences(), d.time()))
+	d.silenceFor("A", "00:02", "00:09")
+	d.trace()
 	d.hear("00:00", "A", "00:00", "00:03")
 	d.clock("00:01")
 	d.trace()
 	d.clock("00:08")
 	expect(t, d.trace(),
+		"turned 00:02:00",
 		"stored A expired", "left db A expired",
 		"flushed db 00:05:30 [] []",
 		"group db deleted=true")
@@ -149,7 +150,7 @@ func TestWhatIsMutedCountsAsTold(t *testing.T) {
 	d.clock("00:15")
 	expect(t, d.trace(),
 		"stored A refired", "group db deleted=false", "joined db A refired silence",
-		"flushed db 00:09:00 [A] []",
+		"turned 00:09:00 1", "flushed db 00:09:00 [A] []",
 		"flushed db 00:14:00 [A] []")
 }
 
@@ -236,10 +237,7 @@ func TestWhatAPeerHasToldNeedNotBeToldAgain(t *testing.T) {
 func TestARefIsNeverUsedTwice(t *testing.T) {
 	for seed := range uint64(30) {
 		d := newDriver(newScenario(seed))
-		for _, e := range d.s.events {
-			d.until(e.at)
-			d.report(e)
-		}
+		d.run(0)
 		seen := map[Ref]bool{}
 		for _, n := range d.notifications() {
 			if seen[n.Ref] {

@@ -234,6 +234,22 @@ func (r *Router) Suppressed(l Labels, now time.Time) (silencedBy, inhibitedBy []
 	return silencedBy, inhibitedBy
 }
 
+// InhibitedBy returns an alert that keeps one with these labels quiet at now, or nil.
+func (r *Router) InhibitedBy(l Labels, now time.Time) *Alert {
+	e := r.table.lookup(l)
+	if e == nil {
+		return nil
+	}
+	r.mu.RLock()
+	source, _ := r.inhibition.by(r.table, e, now)
+	r.mu.RUnlock()
+	if source == nil {
+		return nil
+	}
+	a, _ := r.table.read(source)
+	return a
+}
+
 // IsSilenced reports whether a silence mutes alerts with these labels at now.
 func (r *Router) IsSilenced(l Labels, now time.Time) bool {
 	r.mu.RLock()

@@ -50,10 +50,13 @@ func newScenario(seed uint64) *scenario {
 	}
 	plain := chance(r, 30)
 	s.setup = v.newSetup(!plain && chance(r, 85), !plain && chance(r, 50))
-	if !s.calm && len(s.intervals) == 0 && chance(r, 20) {
-		// What waits for the start is flushed with the time at which it would have been: an interval may count that held
-		// then. Midwatch asks for the time that it is.
+	if !s.calm && len(s.intervals) == 0 && s.reload != changing && chance(r, 20) {
+		// What waited for the start is flushed with the time at which it would have been otherwise: an interval counts
+		// that held then. Midwatch asks for the time that it is. And a reload waits for the start.
 		s.delay = pick(r, 20*time.Second, 2*time.Minute) + 500*time.Microsecond
+	}
+	if chance(r, 20) {
+		s.wait = 3 * time.Second // less than any interval
 	}
 	s.failAtTimes()
 	v.tellStories()
@@ -393,7 +396,7 @@ func (v *inventor) silenceThread(thread int) {
 		switch {
 		case chance(v.Rand, 60):
 			w.keep = pick(v.Rand, time.Nanosecond, time.Millisecond, time.Second)
-		case chance(v.Rand, 30):
+		case chance(v.Rand, 30) && last.ends > at-time.Minute: // what is forgotten by now Alertmanager does not take in
 			w.starts, w.ends = last.starts, last.ends
 		case chance(v.Rand, 10):
 			w.unknown = true

@@ -1,10 +1,8 @@
 package router
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -12,24 +10,13 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"github.com/prometheus/alertmanager/alert"
-	"github.com/prometheus/alertmanager/dispatch"
-	"github.com/prometheus/alertmanager/eventrecorder"
-	"github.com/prometheus/alertmanager/featurecontrol"
-	"github.com/prometheus/alertmanager/marker"
-	"github.com/prometheus/alertmanager/nflog"
-	"github.com/prometheus/alertmanager/nflog/nflogpb"
-	"github.com/prometheus/alertmanager/notify"
-	"github.com/prometheus/alertmanager/provider/mem"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
 )
 
-// TestOracle runs random worlds through Alertmanager's own dispatcher, alert provider, stages and notification log, in
-// virtual time, and through a Router. Every notification must be the same: instant, receiver, integration, group key,
-// reason, outcome, and every alert in it; and so must the groups that both show meanwhile.
+// TestOracle runs random worlds through Alertmanager's own dispatcher, inhibitor, silences, time intervals, stages, alert
+// provider and notification log, in virtual time, and through a Router. Every notification must be the same: instant,
+// receiver, integration, group key, reason, outcome, and every alert in it; how many alerts were muted and why; what
+// came of every wish for a silence, by its very words; and, where people look, the groups, the silences, and which alerts
+// the API calls silenced and inhibited. What can be compared of worlds that are reloaded, reloading says.
 //
 // MIDWATCH_LONG=1 runs ten times as many. MIDWATCH_SEED=n runs one, and prints it.
 func TestOracle(t *testing.T) {
@@ -60,17 +47,17 @@ func TestOracle(t *testing.T) {
 				for seed := part; seed < scenarios; seed += workers {
 					s := newScenario(uint64(seed))
 					if diff := compareWorlds(t, s, &seen); diff != "" {
-						s, diff = shrink(s, diff, func(s *scenario) string { return compareWorlds(t, s, &seen) })
+						s, diff = shrink(s, diff, func(s *scenario) string { return compareWorlds(t, s, &tally{}) })
 						t.Fatalf("MIDWATCH_SEED=%d go test -run TestOracle ./router\n%s\n%s", seed, s, diff)
 					}
 				}
 			})
 		}
 	})
-	t.Logf("%d worlds; notifications by reason: %v", scenarios, seen.counts)
-	for _, reason := range []Reason{First, NewAlerts, NewResolved, AllResolved, RepeatInterval} {
-		if seen.counts[string(reason)] == 0 {
-			t.Errorf("%q occurred in none of these worlds: they prove nothing about it", reason)
+	t.Logf("%d worlds:\n%s", scenarios, &seen)
+	for _, kind := range kinds {
+		if seen.counts[kind] == 0 {
+			t.Errorf("%q occurred in none of these worlds: they prove nothing about it", kind)
 		}
 	}
 }
@@ -78,26 +65,56 @@ func TestOracle(t *testing.T) {
 // workers is how many worlds there are at a time.
 const workers = 4
 
-// A tally counts Alertmanager's notifications by their reason.
+// kinds are what must occur.
+var kinds = []string{
+	string(First), string(NewAlerts), string(NewResolved), string(AllResolved), string(RepeatInterval),
+	"world " + string(unchanging), "world " + string(unnoticed), "world " + string(changing),
+	"world with peers",
+	"reload " + string(unnoticed), "reload " + string(changing),
+	"alert muted: " + string(Inhibited), "alert muted: " + string(OutsideHours), "alert muted: " + string(MutedByHours), "alert muted: " + string(Silenced),
+	"alert seen inhibited", "alert seen silenced", "alert seen silenced twice", "alert seen silenced, and inhibited",
+	"silence created", "silence edited in place", "silence replaced", "silence refused", "silence ended",
+	"silence seen active", "silence seen pending", "silence seen expired",
+}
+
+// A tally counts what occurred on Alertmanager's side: notifications by their reason, and the rest of kinds.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-func (c *tally) add(reason string) {
+func (c *tally) add(kind string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.counts == nil {
 		c.counts = map[string]int{}
 	}
-	c.counts[reason]++
+	c.counts[kind]++
+}
+
+func (c *tally) String() string {
+	var b strings.Builder
+	for _, kind := range slices.Sorted(maps.Keys(c.counts)) {
+		fmt.Fprintf(&b, "%8d %s\n", c.counts[kind], kind)
+	}
+	return b.String()
 }
 
 // compareWorlds returns where the two differ, or "".
 func compareWorlds(t *testing.T, s *scenario, seen *tally) string {
-	var theirs []string
+	var theirs *chronicle
 	synctest.Test(t, func(t *testing.T) { theirs = runUpstream(t, s, seen) })
-	return difference(theirs, runRouter(s))
+	seen.add("world " + string(s.reload))
+	if s.wait > 0 {
+		seen.add("world with peers")
+	}
+	ours := runRouter(s).texts()
+	for _, text := range ours {
+		if strings.Contains(text, deaf) {
+			return text
+		}
+	}
+	return difference(theirs.texts(), ours)
 }
 
 // difference prints what only one of the two has.
@@ -123,11 +140,22 @@ func difference(theirs, ours []string) string {
 	return b.String()
 }
 
-// shrink leaves out events, outages and mutes for as long as the two still differ.
+// sound reports whether no alert of a calm world is old when it is first reported.
+func (s *scenario) sound() bool {
+	began := func(e event) bool {
+		return slices.ContainsFunc(s.events, func(o event) bool { return o.at == e.starts && o.labels.Equal(e.labels) })
+	}
+	return !s.calm || !slices.ContainsFunc(s.events, func(e event) bool { return e.labels != nil && !began(e) })
+}
+
+// shrink leaves out events and what configures the world for as long as the two still differ.
 func shrink(s *scenario, diff string, compare func(*scenario) string) (*scenario, string) {
 	try := func(change func(*scenario)) bool {
 		smaller := *s
 		change(&smaller)
+		if !smaller.sound() {
+			return false
+		}
 		d := compare(&smaller)
 		if d == "" {
 			return false
@@ -136,8 +164,9 @@ func shrink(s *scenario, diff string, compare func(*scenario) string) (*scenario
 		return true
 	}
 	try(func(s *scenario) { s.outages = nil })
-	try(func(s *scenario) { s.mutes = nil })
 	try(func(s *scenario) { s.delay = 0 })
+	try(func(s *scenario) { s.wait = 0 })
+	try(func(s *scenario) { s.maxSilences, s.silenceSize = 0, 0 })
 	for size := max(len(s.events)/2, 1); size > 0; size /= 2 {
 		for at := 0; at+size <= len(s.events); {
 			if !try(func(s *scenario) { s.events = slices.Delete(slices.Clone(s.events), at, at+size) }) {
@@ -145,190 +174,10 @@ func shrink(s *scenario, diff string, compare func(*scenario) string) (*scenario
 			}
 		}
 	}
+	for n := 0; n < len(s.rules); {
+		if !try(func(s *scenario) { s.rules = slices.Delete(slices.Clone(s.rules), n, n+1) }) {
+			n++
+		}
+	}
 	return s, diff
-}
-
-// checked says after which reports the groups are compared.
-func (e event) checked() bool { return e.at/time.Millisecond%9 == 0 }
-
-// runUpstream is the world as Alertmanager has it. It must be called in a bubble.
-func runUpstream(t *testing.T, s *scenario, seen *tally) []string {
-	var (
-		reg      = prometheus.NewRegistry()
-		logger   = slog.New(slog.DiscardHandler)
-		recorder eventrecorder.Recorder
-		stopped  = make(chan struct{})
-		told     = &recording{s: s, seen: seen}
-		metrics  = notify.NewMetrics(reg, featurecontrol.NoopFlags{})
-	)
-	if !time.Now().Equal(began) {
-		t.Fatalf("the bubble began at %s", time.Now())
-	}
-	alerts, err := mem.NewAlerts(t.Context(), s.forget, 0, nil, logger, recorder, reg, featurecontrol.NoopFlags{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := nflog.New(nflog.Options{Retention: s.retention, Metrics: reg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go log.Maintenance(s.sweep, "", stopped, nil)
-
-	stage := notify.RoutingStage{}
-	muted := notify.NewMuteStage(notify.MuteFunc(func(_ context.Context, l model.LabelSet) bool {
-		return s.muted(func(name string) string { return string(l[model.LabelName(name)]) }, time.Since(began))
-	}), metrics)
-	for _, receiver := range []string{"one", "two", "three"} {
-		var fanout notify.FanoutStage
-		for _, i := range s.receivers[receiver] {
-			var (
-				n    = told.notifier(receiver, i)
-				in   = notify.NewIntegration(n, n, i.Name, i.Index, receiver)
-				recv = &nflogpb.Receiver{GroupName: receiver, Integration: i.Name, Idx: uint32(i.Index)}
-			)
-			fanout = append(fanout, notify.MultiStage{
-				notify.NewDedupStage(&in, log, recv),
-				notify.NewRetryStage(in, receiver, metrics, recorder),
-				notify.NewSetNotifiesStage(log, recv),
-			})
-		}
-		stage[receiver] = notify.MultiStage{muted, fanout}
-	}
-	timeout := func(d time.Duration) time.Duration { return max(d, notify.MinTimeout) }
-	d := dispatch.NewDispatcher(alerts, dispatch.NewRoute(s.root, nil), stage, marker.NewGroupMarker(), timeout,
-		30*time.Second, nil, logger, recorder, nil, nil)
-	go d.Run(began.Add(s.delay))
-	d.WaitForLoading()
-	synctest.Wait()
-
-	for _, e := range s.events {
-		time.Sleep(time.Until(began.Add(e.at)))
-		now := time.Now()
-		a := e.alert()
-		a.Complete(now, 5*time.Minute) // as Alertmanager's API does before it puts
-		if err := alerts.Put(t.Context(), upstreamAlert(a)); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if e.checked() {
-			told.groups(t, d)
-		}
-	}
-	time.Sleep(time.Until(began.Add(s.end)))
-	synctest.Wait()
-	d.Stop()
-	alerts.Close()
-	close(stopped)
-	return told.lines
-}
-
-func upstreamAlert(a *Alert) *alert.Alert {
-	return &alert.Alert{
-		Alert: model.Alert{
-			Labels:       upstreamLabels(a.Labels),
-			Annotations:  upstreamLabels(a.Annotations),
-			StartsAt:     a.StartsAt,
-			EndsAt:       a.EndsAt,
-			GeneratorURL: a.GeneratorURL,
-		},
-		UpdatedAt: a.UpdatedAt,
-		Timeout:   a.Timeout,
-	}
-}
-
-func upstreamLabels(l Labels) model.LabelSet {
-	m := model.LabelSet{}
-	l.fill(m)
-	return m
-}
-
-// recording writes down what Alertmanager's integrations were given.
-type recording struct {
-	s     *scenario
-	seen  *tally
-	mu    sync.Mutex
-	lines []string
-}
-
-type notifier struct {
-	*recording
-	receiver string
-	Integration
-}
-
-func (r *recording) notifier(receiver string, i Integration) notifier {
-	return notifier{r, receiver, i}
-}
-
-func (n notifier) SendResolved() bool { return n.Integration.SendResolved }
-
-func (n notifier) Notify(ctx context.Context, alerts ...*alert.Alert) (bool, error) {
-	var (
-		key, _    = notify.GroupKey(ctx)
-		reason, _ = notify.NotificationReason(ctx)
-		at        = time.Since(began)
-		ok        = n.s.works(n.receiver, n.Name, n.Index, at)
-		texts     []string
-	)
-	for _, a := range alerts {
-		texts = append(texts, alertLine(a.Labels.String(), a.Annotations.String(), a.StartsAt, a.EndsAt, a.UpdatedAt, a.Timeout))
-	}
-	n.seen.add(reason.String())
-	n.write(notifyLine(at, n.receiver, n.Integration, key, reason.String(), ok, texts))
-	if !ok {
-		return false, errors.New("unreachable")
-	}
-	return false, nil
-}
-
-func (r *recording) groups(t *testing.T, d *dispatch.Dispatcher) {
-	groups, _, err := d.Groups(t.Context(), func(*dispatch.Route) bool { return true }, func(*alert.Alert, time.Time) bool { return true })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range groups {
-		var texts []string
-		for _, a := range g.Alerts {
-			texts = append(texts, alertLine(a.Labels.String(), a.Annotations.String(), a.StartsAt, a.EndsAt, a.UpdatedAt, a.Timeout))
-		}
-		r.write(groupLine(time.Since(began), g.RouteID, g.GroupKey, g.Receiver, texts))
-	}
-}
-
-func (r *recording) write(line string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lines = append(r.lines, line)
-}
-
-func notifyLine(at time.Duration, receiver string, i Integration, key, reason string, ok bool, alerts []string) string {
-	return fmt.Sprintf("%010.6f %s/%s/%d %s %q ok=%v\n    %s", at.Seconds(), receiver, i.Name, i.Index, key, reason, ok,
-		strings.Join(alerts, "\n    "))
-}
-
-func groupLine(at time.Duration, routeID, key, receiver string, alerts []string) string {
-	return fmt.Sprintf("%010.6f group %s %s %s\n    %s", at.Seconds(), routeID, key, receiver, strings.Join(alerts, "\n    "))
-}
-
-func alertLine(labels, annotations string, starts, ends, updated time.Time, timeout bool) string {
-	status := "until " + ends.UTC().Format("15:04:05.000")
-	if ends.IsZero() {
-		status = "firing"
-	}
-	return fmt.Sprintf("%s %s since %s %s, updated %s, timeout=%v", labels, annotations, starts.UTC().Format("01-02T15:04:05.000"), status,
-		updated.UTC().Format("15:04:05.000"), timeout)
-}
-
-// runRouter is the same world as a Router has it.
-func runRouter(s *scenario) []string {
-	d := newDriver(s)
-	for _, e := range s.events {
-		d.until(e.at)
-		d.report(e)
-		if e.checked() {
-			d.groups()
-		}
-	}
-	d.until(s.end)
-	return d.lines
 }

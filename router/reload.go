@@ -17,7 +17,11 @@ func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 	r.begin(now)
 
 	old := slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) })
-	m := move{was: map[*entry][]membership{}}
+	m := move{was: map[*entry][]membership{}, routes: map[place][]*node{}}
+	for _, n := range r.nodes {
+		p := place{n.key, n.route.RouteOpts.Receiver}
+		m.routes[p] = append(m.routes[p], n)
+	}
 	m.held = func(g *group, e *entry, _ *Alert) bool { return m.wasMember(e, g) }
 	for _, g := range old {
 		for _, e := range g.members {
@@ -67,13 +71,14 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 	for _, e := range s.Log {
 		r.log.put(e)
 	}
+	r.silences.looked = s.Stopped
 	for _, silence := range slices.SortedFunc(slices.Values(s.Silences), func(a, b Silence) int {
 		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
 	}) {
 		if c, err := compile(&silence); err == nil {
 			c.held = silence.State(s.Stopped) == SilenceActive
 			r.silences.put(c)
-			if silence.Annotations[ExpireWhenResolved] == "true" && silence.State(now) != SilenceExpired {
+			if c.obliging() && silence.State(now) != SilenceExpired {
 				r.watch(c)
 			}
 		}
@@ -101,6 +106,7 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 type move struct {
 	former []former
 	was    map[*entry][]membership           // before a reload; after a restart nobody knows
+	routes map[place][]*node                 // before a reload, by their keys
 	held   func(*group, *entry, *Alert) bool // whether the alert was a member of the former group
 
 	byID map[string]*group   // at the very same route
@@ -210,7 +216,7 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 		if !m.held(heir, e, a) {
 			return
 		}
-	case len(m.was[e]) == 0:
+	case len(m.was[e]) == 0, m.over(n, r.pairs, a):
 		return // nobody waits for news of its end
 	}
 	switch {
@@ -231,6 +237,14 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 		}
 	}
 	g.join(e)
+}
+
+// over reports whether the alert could have been in a group of this route and these labels before, since it had the same
+// route; where no such group was found, or it was not in it, the group let go of it.
+func (m *move) over(n *node, l Labels, a *Alert) bool {
+	return slices.ContainsFunc(m.routes[place{n.key, n.route.RouteOpts.Receiver}], func(old *node) bool {
+		return groupLabels(nil, &old.route.RouteOpts, a.Labels).Equal(l)
+	})
 }
 
 // hasten lets a group that has not spoken yet speak by t.
@@ -314,7 +328,12 @@ func (r *Router) Shifted(by time.Duration) []Effect {
 	r.table.shift(by)
 	r.log.shift(by)
 	r.agenda, r.turns = agenda[*group]{}, agenda[*round]{}
-	r.silences.again() // they stay with the wall clock
+	r.silences.again(by) // they stay with the wall clock
+	for _, s := range r.silences.inOrder() {
+		if s.obliging() && r.silences.watched[s.ID] == nil {
+			r.watch(s) // it was over, and may not be any more
+		}
+	}
 	r.forget.next, r.sweep.next = time.Time{}, time.Time{}
 	for _, g := range slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) }) {
 		g.Group = g.Group.shift(by)

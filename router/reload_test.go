@@ -18,9 +18,9 @@ import (
 func TestAReloadChangesNothing(t *testing.T) {
 	reload := func(change func(*config.Route)) func(d *driver) {
 		return func(d *driver) {
-			root := *d.s.root
+			root := *d.in.root
 			change(&root)
-			o := d.s.options()
+			o := d.options()
 			o.Root = dispatch.NewRoute(&root, nil)
 			effects := d.SetRoutes(o, d.time())
 			for _, fx := range effects {
@@ -65,8 +65,7 @@ func TestAnyReloadLeavesEverythingInItsPlace(t *testing.T) {
 		s, other := newScenario(seed), newScenario(seed+1000)
 		d := newDriver(s)
 		for i, e := range s.events {
-			d.until(e.at)
-			d.report(e)
+			d.happen(e)
 			if i%7 == 3 {
 				s, other = other, s
 				o := s.options()

@@ -182,7 +182,7 @@ func (r *Router) Due() time.Time {
 func (r *Router) nextTurn() time.Time {
 	for {
 		at, rd, ok := r.turns.first()
-		if !ok || rd.group.round == rd && rd.from.Equal(at) {
+		if !ok || r.groups[rd.group.ID] == rd.group && rd.group.round == rd && rd.from.Equal(at) {
 			return at
 		}
 		r.turns.drop()

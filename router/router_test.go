@@ -14,9 +14,9 @@ import (
 
 // world returns a driver for the route and its receivers, each written as "webhook slack! slack": a ! after those that
 // are not told of resolved alerts.
-func world(t *testing.T, route string, receivers map[string]string) *driver {
+func world(t testing.TB, route string, receivers map[string]string) *driver {
 	t.Helper()
-	s := &scenario{root: loadRoute(t, route, slices.Sorted(maps.Keys(receivers))...), receivers: map[string][]Integration{}}
+	s := &scenario{setup: setup{root: loadRoute(t, route, slices.Sorted(maps.Keys(receivers))...), receivers: map[string][]Integration{}}}
 	for name, kinds := range receivers {
 		seen := map[string]int{}
 		for _, kind := range strings.Fields(kinds) {
@@ -28,7 +28,7 @@ func world(t *testing.T, route string, receivers map[string]string) *driver {
 	return newDriver(s)
 }
 
-func loadRoute(t *testing.T, route string, receivers ...string) *config.Route {
+func loadRoute(t testing.TB, route string, receivers ...string) *config.Route {
 	t.Helper()
 	text := "route: " + route + "\nreceivers:\n"
 	for _, name := range receivers {
@@ -48,6 +48,17 @@ func (d *driver) clock(clock string) { d.until(at(clock).Sub(began)) }
 func (d *driver) hear(clock, name, from, until string) {
 	d.clock(clock)
 	d.report(event{at: d.now, labels: Labels{{"alertname", name}}, starts: at(from).Sub(began), ends: at(until).Sub(began)})
+}
+
+// silenceFor has somebody silence the alerts of a name, and returns the silence's ID.
+func (d *driver) silenceFor(name, from, until string) string {
+	s := Silence{Matchers: []MatcherSet{{{Name: "alertname", Value: name}}}, StartsAt: at(from), EndsAt: at(until)}
+	s, effects, err := d.SetSilence(s, silenceID(len(d.Silences())+1), d.time())
+	if err != nil {
+		panic(err)
+	}
+	d.do(effects)
+	return s.ID
 }
 
 // trace says what the effects are, one line each, and forgets them.
@@ -76,12 +87,24 @@ func (d *driver) trace() []string {
 			lines = append(lines, fmt.Sprintf("log %s/%d %d %d deleted=%v", fx.Entry.Integration, fx.Entry.Index, len(fx.Entry.Firing), len(fx.Entry.Resolved), fx.Deleted))
 		case Flushed:
 			lines = append(lines, fmt.Sprintf("flushed %s %s [%s] [%s]", fx.Group.Receiver, fx.At.Format("15:04:05"), names(fx.Firing), names(fx.Resolved)))
+		case SilenceChanged:
+			lines = append(lines, fmt.Sprintf("silence %s %s", strings.TrimLeft(fx.Silence.ID, "0-"), fx.Action))
+		case SilencesTurned:
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("turned %s %s", fx.At.Format("15:04:05"), idsOf(fx.Ended))))
 		case Notify:
 			lines = append(lines, fmt.Sprintf("notify %s/%d %s [%s]: %s", fx.Entry.Integration, fx.Entry.Index, fx.At.Format("15:04:05"), names(fx.Alerts), fx.Reason))
 		}
 	}
 	d.fx = nil
 	return lines
+}
+
+func idsOf(silences []Silence) string {
+	var ids []string
+	for _, s := range silences {
+		ids = append(ids, strings.TrimLeft(s.ID, "0-"))
+	}
+	return strings.Join(ids, " ")
 }
 
 func expect(t *testing.T, got []string, want ...string) {
@@ -231,7 +254,8 @@ func TestGroupKeys(t *testing.T) {
 
 func TestPastTheLimitAlertsAreRefused(t *testing.T) {
 	o := Options{Root: dispatch.NewRoute(loadRoute(t, plainRoute, "db"), nil), AlertnameLimit: 1}
-	d := &driver{s: &scenario{}, Router: New(o), disk: disk{groups: map[string]Group{}, log: map[LogKey][]byte{}}}
+	d := world(t, plainRoute, map[string]string{"db": ""})
+	d.Router = New(o)
 	for _, instance := range []string{"1", "2"} {
 		a := report("A", "00:00", "00:04", "")
 		a.Labels = append(a.Labels, Label{"instance", instance})

@@ -31,6 +31,7 @@ type scenario struct {
 	forget      time.Duration
 	sweep       time.Duration
 	delay       time.Duration
+	wait        time.Duration // how long peers before us have to tell
 	maxSilences int // 0: any number
 	silenceSize int // bytes; 0: any
 	calm        bool
@@ -136,6 +137,8 @@ type wish struct {
 	keep    time.Duration // if positive, the start stays what it is, rounded down to this
 	ends    time.Duration
 	comment string
+
+	obliging bool // it is to end with the last of its alerts
 }
 
 // silence is what is wished for; known finds a silence.
@@ -143,6 +146,9 @@ func (w wish) silence(id string, known func(id string) (Silence, bool)) Silence 
 	s := Silence{ID: id, Matchers: w.sets, EndsAt: began.Add(w.ends), CreatedBy: "ana", Comment: w.comment}
 	if w.starts >= 0 {
 		s.StartsAt = began.Add(w.starts)
+	}
+	if w.obliging {
+		s.Annotations = map[string]string{ExpireWhenResolved: "true"}
 	}
 	if was, ok := known(id); ok && w.keep > 0 {
 		s.StartsAt = was.StartsAt.Truncate(w.keep)
@@ -207,6 +213,14 @@ func (s *scenario) optionsWith(c setup) Options {
 	}
 }
 
+// loaded is what the event loads.
+func (s *scenario) loaded(e event) setup {
+	if s.reload == unnoticed {
+		return s.setup // which may be smaller by now than it was made
+	}
+	return *e.load
+}
+
 // alerts are the label sets of all alerts that are ever reported.
 func (s *scenario) alerts() []Labels {
 	var all []Labels
@@ -216,6 +230,12 @@ func (s *scenario) alerts() []Labels {
 		}
 	}
 	return all
+}
+
+// labels finds those that are written so.
+func (s *scenario) labels(text string) Labels {
+	all := s.alerts()
+	return all[slices.IndexFunc(all, func(l Labels) bool { return l.String() == text })]
 }
 
 // muted reports whether anything in the world can keep an alert quiet.
@@ -228,8 +248,8 @@ func (s *scenario) muted() bool {
 // String is the world in words, for a failure that somebody has to understand.
 func (s *scenario) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, until %s, %s; calm %v, delay %s, retention %s, forget %s, sweep %s, silences %d of %d bytes\n",
-		s.seed, s.end, s.reload, s.calm, s.delay, s.retention, s.forget, s.sweep, s.maxSilences, s.silenceSize)
+	fmt.Fprintf(&b, "seed %d, until %s, %s; calm %v, delay %s, wait %s, retention %s, forget %s, sweep %s, silences %d of %d bytes\n",
+		s.seed, s.end, s.reload, s.calm, s.delay, s.wait, s.retention, s.forget, s.sweep, s.maxSilences, s.silenceSize)
 	fmt.Fprintf(&b, "%soutages %v\n", &s.setup, s.outages)
 	for _, e := range s.events {
 		switch {

@@ -53,6 +53,15 @@ type Matcher struct {
 	Value string
 }
 
+// ParseMatcher reads one matcher, as ParseMatchers does.
+func ParseMatcher(text, origin string) (Matcher, error) {
+	m, err := compat.Matcher(text, origin)
+	if err != nil {
+		return Matcher{}, err
+	}
+	return Matcher{m.Name, m.Type, m.Value}, nil
+}
+
 // ParseMatchers reads matchers as they are written in the configuration and sent by amtool, one or several in each text, by
 // the process's matcher mode. origin says in the log where they come from.
 func ParseMatchers(texts []string, origin string) (MatcherSet, error) {
@@ -125,10 +134,25 @@ func (s *Silence) State(t time.Time) SilenceState {
 // ErrNoSilence says that there is no silence with the ID.
 var ErrNoSilence = errors.New("silence not found")
 
-// Matches reports whether the silence is about an alert with these labels, at whatever time.
-func (s *Silence) Matches(l Labels) bool {
+// Matching returns a function that reports whether the silence is about an alert with these labels, at whatever time.
+// Nothing is meant by one that cannot be read.
+func (s *Silence) Matching() func(Labels) bool {
 	c, err := compile(s)
-	return err == nil && c.matches(l)
+	if err != nil {
+		return func(Labels) bool { return false }
+	}
+	return c.matches
+}
+
+// endOfTime is the last instant that RFC 3339 can write.
+var endOfTime = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_999, time.UTC)
+
+// expiresAt is when a silence that ends then is forgotten.
+func (r *Router) expiresAt(ends time.Time) time.Time {
+	if at := ends.Add(r.opts.Retention); at.Before(endOfTime) {
+		return at
+	}
+	return endOfTime
 }
 
 // SilenceAction is what became of a silence.
@@ -189,7 +213,7 @@ func (r *Router) SetSilence(s Silence, fresh string, now time.Time) (Silence, []
 			s.StartsAt = now
 		}
 	}
-	s.UpdatedAt, s.ExpiresAt = now, s.EndsAt.Add(r.opts.Retention)
+	s.UpdatedAt, s.ExpiresAt = now, r.expiresAt(s.EndsAt)
 	if most := r.opts.MaxSilenceSize; most > 0 && r.opts.SilenceSize != nil {
 		if size := r.opts.SilenceSize(&s); size > most {
 			return s, nil, fmt.Errorf("silence exceeded maximum size: %d bytes (limit: %d bytes)", size, most)
@@ -215,10 +239,13 @@ func (r *Router) PutSilence(s Silence, now time.Time) ([]Effect, error) {
 		return nil, fmt.Errorf("invalid silence: %w", err)
 	}
 	action := SilenceCreated
-	if r.silences.byID[s.ID] != nil {
+	if known := r.silences.byID[s.ID]; known != nil {
+		if known.State(now) == SilenceExpired {
+			return nil, nil
+		}
 		action = SilenceUpdated
 	}
-	s.UpdatedAt, s.ExpiresAt = now, s.EndsAt.Add(r.opts.Retention)
+	s.UpdatedAt, s.ExpiresAt = now, r.expiresAt(s.EndsAt)
 	if err := r.keepSilence(s, action, now); err != nil {
 		return nil, fmt.Errorf("invalid silence: %w", err)
 	}
@@ -240,13 +267,14 @@ func (r *Router) ExpireSilence(id string, now time.Time) ([]Effect, error) {
 	return r.effects(), nil
 }
 
-// MergeSilences takes in what peers say. The later word counts; what is forgotten by now is no news.
+// MergeSilences takes in what peers say. The later word counts; what is forgotten by now is no news, nor is what has no
+// start or no end.
 func (r *Router) MergeSilences(all []Silence, now time.Time) []Effect {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now = now.Round(0)
 	for _, s := range all {
-		if s.ExpiresAt.Before(now) {
+		if s.ExpiresAt.Before(now) || s.StartsAt.IsZero() || s.EndsAt.IsZero() {
 			continue
 		}
 		if known := r.silences.byID[s.ID]; known != nil && !known.UpdatedAt.Before(s.UpdatedAt) {
@@ -281,7 +309,7 @@ func (r *Router) Silence(id string) (Silence, bool) {
 
 // allows reports whether the silence may become the other one without a change of what was: by Alertmanager's rules.
 func (s *Silence) allows(o *Silence, now time.Time) bool {
-	if !slices.EqualFunc(s.Matchers, o.Matchers, func(a, b MatcherSet) bool { return slices.Equal(a, b) }) {
+	if !sameSets(s.Matchers, o.Matchers) {
 		return false
 	}
 	switch s.State(now) {
@@ -291,6 +319,10 @@ func (s *Silence) allows(o *Silence, now time.Time) bool {
 		return !o.StartsAt.Before(now)
 	}
 	return false
+}
+
+func sameSets(a, b []MatcherSet) bool {
+	return slices.EqualFunc(a, b, func(a, b MatcherSet) bool { return slices.Equal(a, b) })
 }
 
 // endSilence ends what is not over.
@@ -314,9 +346,10 @@ func (r *Router) keepSilence(s Silence, action SilenceAction, now time.Time) err
 	}
 	s.Annotations = maps.Clone(s.Annotations)
 	r.silences.put(c)
-	if s.Annotations[ExpireWhenResolved] == "true" && s.State(now) != SilenceExpired {
+	if c.obliging() && s.State(now) != SilenceExpired {
 		r.watch(c)
 	}
+	r.sweep.begin(now) // some day it is forgotten
 	r.emit(SilenceChanged{s, action})
 	return nil
 }
@@ -499,6 +532,9 @@ func compile(s *Silence) (*silence, error) {
 	return c, nil
 }
 
+// obliging reports whether the silence is to end with the last of its alerts.
+func (s *silence) obliging() bool { return s.Annotations[ExpireWhenResolved] == "true" }
+
 func (s *silence) matches(l Labels) bool {
 	return slices.ContainsFunc(s.sets, func(set []*labels.Matcher) bool {
 		return !slices.ContainsFunc(set, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
@@ -512,6 +548,8 @@ type silences struct {
 	found   map[pair][]*silence // not over when last looked at; under each of its keys
 	watched map[string]*silence // with awaited
 	turns   agenda[*silence]    // when one begins or ends to hold
+	changed []Silence           // what held, and by somebody's word is about other alerts since
+	looked  time.Time           // when somebody last asked who turned
 	learned uint64
 }
 
@@ -527,6 +565,10 @@ func (all *silences) inOrder() []*silence {
 func (all *silences) put(s *silence) {
 	if old := all.byID[s.ID]; old != nil {
 		s.order, s.held = old.order, old.held
+		if s.held && !sameSets(s.Matchers, old.Matchers) {
+			s.held = false
+			all.changed = append(all.changed, old.Silence)
+		}
 		all.hide(old)
 	} else {
 		all.learned++
@@ -536,7 +578,8 @@ func (all *silences) put(s *silence) {
 	all.show(s)
 }
 
-// show lets the silence be found, of each set under the label that the fewest others want.
+// show lets the silence be found, of each set under the label that the fewest others want. One that may have turned is
+// to be looked at at once.
 func (all *silences) show(s *silence) {
 	s.keys = s.keys[:0]
 	for _, wants := range s.wants {
@@ -549,12 +592,17 @@ func (all *silences) show(s *silence) {
 		s.keys = append(s.keys, key)
 		all.found[key] = append(all.found[key], s)
 	}
-	all.turns.add(s.StartsAt, s)
+	at := s.StartsAt
+	if s.held || at.Before(all.looked) {
+		at = all.looked
+	}
+	all.turns.add(at, s)
 }
 
-// again finds the place of every silence anew, after the clock was set.
-func (all *silences) again() {
+// again finds the place of every silence anew, after the clock was set by so much.
+func (all *silences) again(by time.Duration) {
 	all.turns = agenda[*silence]{}
+	all.looked = all.looked.Add(by)
 	clear(all.found)
 	for _, s := range all.inOrder() {
 		all.show(s)
@@ -587,17 +635,25 @@ func (all *silences) nextTurn() time.Time {
 
 // turn passes over the instants up to now, and reports whether any silence began or ended to hold, and which ended.
 func (all *silences) turn(now time.Time) (turned bool, ended []Silence) {
+	all.looked = now
+	ended, all.changed = all.changed, nil
+	turned = len(ended) > 0
 	for at := all.nextTurn(); !at.IsZero() && !at.After(now); at = all.nextTurn() {
 		_, s, _ := all.turns.first()
 		all.turns.drop()
-		holds := s.State(now) == SilenceActive
+		state := s.State(now)
+		holds := state == SilenceActive
 		turned = turned || holds != s.held
 		if s.held && !holds {
 			ended = append(ended, s.Silence)
 		}
-		if s.held = holds; holds {
+		s.held = holds
+		switch state {
+		case SilencePending:
+			all.turns.add(s.StartsAt, s)
+		case SilenceActive:
 			all.turns.add(s.EndsAt, s)
-		} else {
+		case SilenceExpired:
 			all.hide(s) // nothing of it is to come: it was put anew if it was changed
 		}
 	}
