@@ -280,6 +280,21 @@ func TestSilencesAreLimited(t *testing.T) {
 	})
 }
 
+// TestASilenceForEver: with a zone an end can lie beyond what can be written down.
+func TestASilenceForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		for _, end := range []string{"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59"} {
+			w.want(200, "POST", "/api/v2/silences", strings.Replace(someSilence, "2000-01-02T00:00:00Z", end, 1), nil)
+		}
+		var list []struct{ EndsAt time.Time }
+		w.want(200, "GET", "/api/v2/silences", "", &list)
+		if len(list) != 2 || list[0].EndsAt.Year() != 9999 || list[1].EndsAt.Year() != 9999 {
+			t.Errorf("they end at %v", list)
+		}
+	})
+}
+
 // TestNullForAMatcher is what Alertmanager falls over.
 func TestNullForAMatcher(t *testing.T) {
 	_, f := decodeSilence([]byte(`{"matchers":[{"name":"a","value":"b","isRegex":false},null],"startsAt":"2000-01-01","endsAt":"2000-01-05","createdBy":"a","comment":"c"}`))

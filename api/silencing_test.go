@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"pgregory.net/rapid"
 
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
 )
 
@@ -98,23 +100,26 @@ func TestSilencesAreListedAndFiltered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		names := map[string]string{}
-		for name, body := range map[string]string{
-			"long": `{"matchers":["team=db"],"for":"9h","by":"ana"}`, "short": `{"matchers":["team=db","x=y"],"for":"30m","by":"ana"}`,
-			"later": `{"matchers":["team=~\"d.*\""],"starts_at":"2000-01-01T12:00:00Z","ends_at":"2000-01-01T15:00:00+02:00","created_by":"ana"}`,
-			"over":  `{"matchers":["{team=\"db\",x!=\"y\"}"],"for":"1s","by":"ana"}`,
+		for _, s := range []struct{ name, body string }{
+			{"long", `{"matchers":["team=db"],"for":"9h","by":"ana"}`},
+			{"short", `{"matchers":["team=db","x=y"],"for":"30m","by":"ana"}`},
+			{"later", `{"matchers":["team=~\"d.*\""],"starts_at":"2000-01-01T12:00:00Z","ends_at":"2000-01-01T15:00:00+02:00","created_by":"ana"}`},
+			{"brief", `{"matchers":["a=b"],"for":"1s","by":"ana"}`},
+			{"over", `{"matchers":["{team=\"db\",x!=\"y\"}"],"for":"5s","by":"ana"}`},
+			{"ages", `{"matchers":["team=web"],"ends_at":"9999-12-31T23:59:59-12:00","by":"ana"}`},
 		} {
-			names[w.silence(body).ID] = name
+			names[w.silence(s.body).ID] = s.name
 		}
 		w.pass(10 * time.Second)
 		for query, want := range map[string]string{
-			"":                                  "short long later over",
-			"?state=active":                     "short long",
-			"?state=expired,pending":            "later over",
-			"?state=expired&state=active":       "short long over",
+			"":                                  "short long ages later over brief",
+			"?state=active":                     "short long ages",
+			"?state=expired,pending":            "later over brief",
+			"?state=expired&state=active":       "short long ages over brief",
 			"?matcher=team%3Ddb":                "short long over",
 			"?matcher=team%3Ddb&matcher=x%3Dy":  "short",
 			"?matcher=team%3D~%22d.*%22":        "later",
-			"?matcher=team%3Dweb":               "",
+			"?matcher=team%3Dnone":              "",
 			"?matcher=x!%3Dy&state=active":      "",
 			"?state=pending&matcher=team%3Ddb":  "",
 			"?matcher=team%3Ddb&state=,expired": "over",
@@ -322,6 +327,7 @@ func TestARecurringSilenceFromBeginningToEnd(t *testing.T) {
 		if len(list.RecurringSilences) != 1 || !reflect.DeepEqual(list.RecurringSilences[0], got) {
 			t.Errorf("listed: %+v", list)
 		}
+		w.want(201, "PUT", recurring+"/a%20day%20shift", night, nil)
 		w.want(200, "DELETE", recurring+"/night%20shift?by=cy", "", &got)
 		if got.Name != "night shift" {
 			t.Errorf("ended: %+v", got)
@@ -329,6 +335,38 @@ func TestARecurringSilenceFromBeginningToEnd(t *testing.T) {
 		w.want(200, "GET", silences+"/"+got.Silence, "", &silence)
 		if silence.State != "expired" {
 			t.Errorf("its silence after that: %+v", silence)
+		}
+	})
+}
+
+func TestMaintenanceWindowsAreListedAndNotChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		windows, err := oncall.Once(civil(t, "2000-01-01 22:00"), civil(t, "2000-01-02 02:00"), "Europe/Lisbon")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conf := *w.engine.Config()
+		conf.Maintenance = []engine.Plan{{Name: "upgrade", Matchers: []router.MatcherSet{{{Name: "team", Value: "db"}}}, Windows: windows, Text: "once"}}
+		if err := w.engine.Do(t.Context(), engine.Reload{Config: &conf}).Err; err != nil {
+			t.Fatal(err)
+		}
+		w.want(201, "PUT", recurring+"/night", night, nil)
+		var list RecurringSilences
+		w.want(200, "GET", recurring, "", &list)
+		if len(list.RecurringSilences) != 2 || list.RecurringSilences[0].Name != "night" {
+			t.Fatalf("listed: %+v", list)
+		}
+		got := list.RecurringSilences[1]
+		want := RecurringSilence{
+			Name: "upgrade", Matchers: []string{`team="db"`}, When: "once", FromFile: true, Silence: got.Silence,
+			Next: &Window{time.Date(2000, 1, 1, 22, 0, 0, 0, time.UTC), time.Date(2000, 1, 2, 2, 0, 0, 0, time.UTC)},
+		}
+		if !reflect.DeepEqual(got, want) || got.Silence == "" {
+			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+		if p := w.refused(409, "DELETE", recurring+"/upgrade?by=ana", ""); p.Code != "conflict" || p.Field != "name" {
+			t.Errorf("deleting it: %+v", p)
 		}
 	})
 }

@@ -158,17 +158,10 @@ func inhibition(conf *config.Config) (rules []router.InhibitRule) {
 
 func engineConfig(t *testing.T, conf *config.Config) *engine.Config {
 	t.Helper()
-	civil := func(s string) oncall.Civil {
-		c, err := oncall.ParseCivil(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
 	primary, err := oncall.New(oncall.Spec{
 		Name: "db-primary", Zone: time.UTC,
 		Layers: []oncall.Layer{{Name: "weekly", Rotation: oncall.Rotation{
-			Turns: [][]string{{"ana"}, {"bo"}}, Start: civil("1999-12-27 09:00"), Every: oncall.Every{N: 1, Unit: oncall.Week},
+			Turns: [][]string{{"ana"}, {"bo"}}, Start: civil(t, "1999-12-27 09:00"), Every: oncall.Every{N: 1, Unit: oncall.Week},
 		}}},
 	})
 	if err != nil {
@@ -207,6 +200,15 @@ func engineConfig(t *testing.T, conf *config.Config) *engine.Config {
 			return "sev2"
 		},
 	}
+}
+
+func civil(t *testing.T, s string) oncall.Civil {
+	t.Helper()
+	c, err := oncall.ParseCivil(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // pass lets virtual time go by.

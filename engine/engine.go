@@ -223,6 +223,7 @@ func (e *Engine) turn(requests []request) error {
 	}
 
 	for i, r := range requests {
+		e.sayWho(r.in, t.Answers[i])
 		if r.answer == nil {
 			continue
 		}
@@ -407,6 +408,28 @@ func (e *Engine) Trouble() string {
 		return *why
 	}
 	return ""
+}
+
+// sayWho logs who made, changed or ended a silence, where that is known: the silence itself tells of its maker only.
+func (e *Engine) sayWho(in Input, a Answer) {
+	switch in := in.(type) {
+	case SetSilence:
+		if a.Err == nil && in.By != "" {
+			e.log.Info("a silence was set", zap.String("id", a.Silence.ID), zap.String("by", in.By))
+		}
+	case ExpireSilence:
+		if a.Err == nil && in.By != "" {
+			e.log.Info("a silence was ended", zap.String("id", in.ID), zap.String("by", in.By))
+		}
+	case SetPlan:
+		if a.Err == nil {
+			e.log.Info("a recurring silence was set", zap.String("name", in.Plan.Name), zap.String("by", in.By))
+		}
+	case DropPlan:
+		if a.Err == nil {
+			e.log.Info("a recurring silence was removed", zap.String("name", in.Name), zap.String("by", in.By))
+		}
+	}
 }
 
 // say logs what happened.

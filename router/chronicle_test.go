@@ -192,8 +192,11 @@ func outcome(done string, err error) string {
 	return "silence " + done
 }
 
-// deaf is what must be said of nobody.
-const deaf = "never heard that"
+// What is said of integrations at the end: deaf must be said of none.
+const (
+	deaf     = "never heard that"
+	believes = "believes that"
+)
 
 // beliefs writes down which alerts the integrations believe to fire, when all has been quiet for long; suppressed says
 // of an alert whether it is silenced or inhibited.
@@ -238,7 +241,7 @@ func (c *chronicle) beliefs(groups []circle, suppressed func(labels string) bool
 			believed = slices.DeleteFunc(believed, func(l string) bool { return !slices.Contains(fire[who], l) })
 		}
 		if len(believed) > 0 {
-			c.write(c.s.end, true, "%v believes that %v fire", who, believed)
+			c.write(c.s.end, true, "%v "+believes+" %v fire", who, believed)
 		}
 	}
 }

@@ -56,6 +56,16 @@ func (g Group) retime(interval time.Duration, now time.Time) Group {
 	return g
 }
 
+// rephase lets a group that has nothing to tell begin its rhythm anew at a reload, as Alertmanager does with all of them.
+// It does so once between two times that it speaks: however often the file is reloaded, it does speak.
+func (g Group) rephase(now time.Time) Group {
+	if g.Next.After(g.Anchor) {
+		g.Anchor = now.Add(cmp.Or(g.Interval, 5*time.Minute))
+		g.Next = g.Anchor
+	}
+	return g
+}
+
 // shift moves every instant of the group.
 func (g Group) shift(by time.Duration) Group {
 	g.Anchor = g.Anchor.Add(by)
@@ -81,6 +91,7 @@ type group struct {
 	node    *node
 	members []*entry
 	round   *round // the last flush, while an outcome of it is awaited; else nil
+	told    bool   // nothing was muted when it last spoke, and nothing has come since
 }
 
 // A membership is an entry's side of belonging to a group.

@@ -45,6 +45,7 @@ func newScenario(seed uint64) *scenario {
 	if s.reload == changing {
 		// Whoever has heard something must be able to hear the end of it, however late a group speaks.
 		s.retention, s.forget = 120*time.Hour, 3*time.Hour
+		s.hasty = chance(r, 50)
 		s.quiet = s.end + 5*time.Minute
 		s.end = s.quiet + 11*time.Minute
 	}
@@ -219,7 +220,7 @@ func (v *inventor) newRules() []amcommoncfg.InhibitRule {
 			rule.TargetMatch, rule.TargetMatchRE, rule.TargetMatchers = rule.SourceMatch, rule.SourceMatchRE, nil
 		}
 		for range v.IntN(3) {
-			rule.Equal = append(rule.Equal, pick(v.Rand, append(vocabularyNames, "cluster")...)) // of which nobody has one
+			rule.Equal = append(rule.Equal, pick(v.Rand, slices.Concat(vocabularyNames, []string{"cluster"})...)) // of which nobody has one
 		}
 		rules = append(rules, rule)
 	}
@@ -489,6 +490,9 @@ func (v *inventor) tellStory(l Labels, from time.Duration) time.Duration {
 		ahead = pick(r, 4*time.Minute, 4*time.Minute, 30*time.Second, 70*time.Second)
 		every = pick(r, time.Minute, time.Minute, 15*time.Second)
 		starts += pick(r, 0, 0, 0, -time.Second, -40*time.Second, -20*time.Minute, 15*time.Second)
+	}
+	if v.s.reload == changing && chance(r, 40) {
+		ahead = v.s.end // it fires on unless its source says that it ended
 	}
 	note := "n0"
 	absent := !calm && chance(r, 8)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// SetRoutes takes a new configuration. A group whose key and receiver are still there keeps its time, its log and its
-// notifications on their way. The alerts of the others go to the groups where they belong now, which speak no later
+// SetRoutes takes a new configuration. A group whose key and receiver are still there keeps its log, its notifications on
+// their way, and, if there is anything to tell, its time. The alerts of the others go to the groups where they belong now, which speak no later
 // than the old ones would have.
 func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 	r.mu.Lock()
@@ -224,6 +224,9 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 	case heir != nil:
 		g = heir
 		g.Group = g.retime(n.route.RouteOpts.GroupInterval, now)
+		if g.told && g.round == nil && !r.opts.Steady[g.Receiver] {
+			g.Group = g.rephase(now)
+		}
 		r.settle(g, n, slices.Clone(r.pairs))
 		m.kept[g] = true
 	default:

@@ -192,3 +192,44 @@ func TestTwinsStayTwoOverAReload(t *testing.T) {
 	d.clock("00:06")
 	expect(t, d.trace(), "flushed db 00:05:10 [A] []", "flushed db 00:05:20 [A] []")
 }
+
+// TestAReloadWhileThereIsNothingToTell begins the rhythm anew, as Alertmanager does: what comes after it is told a
+// group_interval after the reload. Whoever waits already does not wait for longer, and however often a file is reloaded,
+// the group speaks.
+func TestAReloadWhileThereIsNothingToTell(t *testing.T) {
+	const route = "{receiver: db, group_by: [job], group_wait: 30s, group_interval: 5m, repeat_interval: 12m}"
+	flushes := func(steady bool, happen func(d *driver, reload func(at string))) []string {
+		d := world(t, route, map[string]string{"db": "webhook"})
+		o := d.s.options()
+		o.Steady = map[string]bool{"db": steady}
+		d.do(d.SetRoutes(o, d.time()))
+		d.hear("00:00", "A", "00:00", "02:00")
+		happen(d, func(at string) {
+			d.clock(at)
+			d.do(d.SetRoutes(o, d.time()))
+		})
+		d.clock("00:16")
+		var at []string
+		for _, f := range effectsOf[Flushed](d.fx) {
+			at = append(at, f.At.Format("15:04:05"))
+		}
+		return at
+	}
+	nothing := func(_ *driver, reload func(string)) { reload("00:03") }
+	expect(t, flushes(false, nothing), "00:00:30", "00:08:00", "00:13:00")
+	expect(t, flushes(true, nothing), "00:00:30", "00:05:30", "00:10:30", "00:15:30")
+	expect(t, flushes(false, func(d *driver, reload func(string)) {
+		d.hear("00:02", "B", "00:02", "02:00")
+		reload("00:03")
+	}), "00:00:30", "00:05:30", "00:10:30", "00:15:30")
+	expect(t, flushes(false, func(_ *driver, reload func(string)) {
+		for m := 1; m < 16; m++ {
+			reload(fmt.Sprintf("00:%02d", m))
+		}
+	}), "00:00:30", "00:06:00", "00:11:00", "00:16:00")
+	expect(t, flushes(false, func(d *driver, reload func(string)) {
+		reload("00:03")
+		d.hear("00:03:01", "B", "00:03", "02:00")
+		reload("00:04")
+	}), "00:00:30", "00:08:00", "00:13:00")
+}

@@ -72,6 +72,7 @@ func undisturbed(t *testing.T, in func(*scenario) bool, happen func(*driver)) {
 		}
 		at := s.events[int(seed*7919)%len(s.events)].at
 		s.oblige()
+		s.hasty = false
 		compare := func(s *scenario) string {
 			calm, disturbed := newDriver(s), newDriver(s)
 			calm.run(0)
@@ -137,7 +138,7 @@ func audit(t *testing.T, r *Router) {
 			t.Errorf("%s is empty", g.Key)
 		case !scheduled[g]:
 			t.Errorf("%s will never speak", g.Key)
-		case !g.Step(g.Next.Add(-1)).Next.Equal(g.Next) :
+		case !g.Step(g.Next.Add(-1)).Next.Equal(g.Next):
 			t.Errorf("%s speaks at %s, which its anchor %s does not tell", g.Key, g.Next, g.Anchor)
 		}
 		for i, e := range g.members {

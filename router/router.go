@@ -32,6 +32,9 @@ type Options struct {
 	// waited for its turn among the peers left no record.
 	LongestWait time.Duration
 
+	// Steady are receivers whose groups keep their times over a reload in any case: somebody is woken by them.
+	Steady map[string]bool
+
 	ResolveTimeout time.Duration // how long an alert without an end fires; 0 means 5m
 	Retention      time.Duration // longest life of a log entry, and of a silence that is over (--data.retention); 0 means 120h
 	ForgetEvery    time.Duration // how often ended alerts are forgotten (--alerts.gc-interval); 0 means 30m
@@ -246,6 +249,7 @@ func (r *Router) expire(now time.Time) {
 		r.emit(Stored{a, Expired})
 		r.ended(e, now)
 		for _, m := range e.groups {
+			m.group.told = false
 			r.emit(Left{m.group.Group, a, Expired})
 		}
 	}

@@ -32,9 +32,10 @@ type scenario struct {
 	sweep       time.Duration
 	delay       time.Duration
 	wait        time.Duration // how long peers before us have to tell
-	maxSilences int // 0: any number
-	silenceSize int // bytes; 0: any
+	maxSilences int           // 0: any number
+	silenceSize int           // bytes; 0: any
 	calm        bool
+	hasty       bool // groups that have nothing to tell begin their rhythm anew at a reload; only where reload is changing
 	reload      reloading
 	events      []event
 	quiet       time.Duration // nothing happens from here on; only where reload is changing
@@ -198,9 +199,14 @@ func (s *scenario) works(receiver, integration string, index int, at time.Durati
 func (s *scenario) options() Options { return s.optionsWith(s.setup) }
 
 func (s *scenario) optionsWith(c setup) Options {
+	steady := map[string]bool{}
+	for name := range c.receivers {
+		steady[name] = !s.hasty
+	}
 	return Options{
 		Root:           dispatch.NewRoute(c.root, nil),
 		Receivers:      c.receivers,
+		Steady:         steady,
 		Inhibit:        c.inhibits(),
 		Intervals:      c.hours,
 		MaxSilences:    s.maxSilences,
@@ -248,8 +254,8 @@ func (s *scenario) muted() bool {
 // String is the world in words, for a failure that somebody has to understand.
 func (s *scenario) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, until %s, %s; calm %v, delay %s, wait %s, retention %s, forget %s, sweep %s, silences %d of %d bytes\n",
-		s.seed, s.end, s.reload, s.calm, s.delay, s.wait, s.retention, s.forget, s.sweep, s.maxSilences, s.silenceSize)
+	fmt.Fprintf(&b, "seed %d, until %s, %s; calm %v, hasty %v, delay %s, wait %s, retention %s, forget %s, sweep %s, silences %d of %d bytes\n",
+		s.seed, s.end, s.reload, s.calm, s.hasty, s.delay, s.wait, s.retention, s.forget, s.sweep, s.maxSilences, s.silenceSize)
 	fmt.Fprintf(&b, "%soutages %v\n", &s.setup, s.outages)
 	for _, e := range s.events {
 		switch {

@@ -280,6 +280,12 @@ func (r *Router) MergeSilences(all []Silence, now time.Time) []Effect {
 		if known := r.silences.byID[s.ID]; known != nil && !known.UpdatedAt.Before(s.UpdatedAt) {
 			continue
 		}
+		if s.EndsAt.After(endOfTime) {
+			continue // it could not be stored
+		}
+		if s.ExpiresAt.After(endOfTime) {
+			s.ExpiresAt = endOfTime
+		}
 		_ = r.keepSilence(s, SilenceMerged, now) // one that cannot be compiled mutes nothing, and is no news
 	}
 	r.turned(now)

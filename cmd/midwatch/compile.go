@@ -76,6 +76,10 @@ func maintenance(m config.Maintenance) engine.Plan {
 func routing(cfg *config.Config, endpoints []notify.Endpoint, o router.Options) router.Options {
 	o.Root = dispatch.NewRoute(cfg.Upstream.Route, nil)
 	o.Intervals = intervals(cfg)
+	o.Steady = map[string]bool{}
+	for receiver := range cfg.Incidents {
+		o.Steady[receiver] = true
+	}
 	o.TellResolvedSilenced = cfg.ResolvedUnderSilence
 	for _, r := range cfg.Upstream.InhibitRules {
 		made := inhibit.NewInhibitRule(r) // it knows the deprecated ways to write one

@@ -68,7 +68,7 @@ type eventWorld struct {
 // eventStory is what is done to both.
 func eventStory(w eventWorld) {
 	begun := time.Now()
-	until := func(after time.Duration) { time.Sleep(begun.Add(after).Sub(time.Now())) }
+	until := func(after time.Duration) { time.Sleep(time.Until(begun.Add(after))) }
 	one := func(end time.Duration, pairs ...string) *alert.Alert {
 		a := &alert.Alert{Alert: model.Alert{
 			Labels: model.LabelSet{}, Annotations: model.LabelSet{"summary": "x < y"}, StartsAt: begun, EndsAt: begun.Add(end),

@@ -72,7 +72,7 @@ func TestEverythingLiesBelowTheRoutePrefix(t *testing.T) {
 		{"GET /", "302 to /foo/bar"},
 		{"POST /", "405 GET, OPTIONS: Method Not Allowed"},
 		{"GET /foo/bar", "301 to /foo/bar/"},
-		{"GET /foo/bar/-/ready", "200 OK"},
+		{"GET /foo/bar/-/healthy", "200 OK"},
 		{"GET /foo/bar/-/ready/?a=b", "301 to /foo/bar/-/ready?a=b"},
 		{"GET /foo/bar/debug/pprof", "307 to /foo/bar/debug/pprof/"}, // Alertmanager leads out of the prefix
 		{"GET /foo/bar/debug/pprof/nope", "404 Unknown profile"},
@@ -86,7 +86,7 @@ func TestEverythingLiesBelowTheRoutePrefix(t *testing.T) {
 			t.Errorf("%s: %s; want %s", c.request, got, c.answer)
 		}
 	}
-	if _, metrics := r.ask(http.MethodGet, "/foo/bar/metrics"); !strings.Contains(metrics, `handler="/-/ready",method="get"`) {
+	if _, metrics := r.ask(http.MethodGet, "/foo/bar/metrics"); !strings.Contains(metrics, `handler="/-/healthy",method="get"`) {
 		t.Error("a handler's name has the prefix in it")
 	}
 }
