@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // An Instant is the time as two clocks tell it.
 type Instant struct {
@@ -31,4 +34,18 @@ func (c *clock) advance(at Instant) time.Duration {
 	}
 	c.base = base
 	return moved
+}
+
+// clockRecord is the record of the journal that says that the clock was set by so much.
+func clockRecord(by time.Duration) []byte {
+	return binary.AppendVarint([]byte{clockFormat}, int64(by))
+}
+
+// readClock reads a clockRecord; ok is false for any other.
+func readClock(record []byte) (by time.Duration, ok bool) {
+	if len(record) == 0 || record[0] != clockFormat {
+		return 0, false
+	}
+	n, width := binary.Varint(record[1:])
+	return time.Duration(n), width > 0 && width == len(record)-1
 }

@@ -179,6 +179,7 @@ func (o Outcome) String() string {
 type Verdict struct {
 	Outcome    Outcome
 	Answer     string        // the provider's words, one line, no secrets
+	Reason     string        // why it was not delivered, in the words of Alertmanager's metric; empty: other
 	RetryAfter time.Duration // what the provider asked for; 0: it did not
 	Latency    time.Duration
 	State      map[string]string // what the integration wants to be told next time; nil: as before

@@ -16,6 +16,8 @@ import (
 // then the whole table is folded into snapshot chunks, a chunk a turn, so that the journal can be cut. A record holds
 // the merged alerts, so replaying it twice changes nothing.
 //
+// When the clock is set, that is a record too, and whoever reads the journal moves the alerts of all that came before.
+//
 // What only moves an alert's end (a repeat from Prometheus) is not written: an alert of which no end was written was
 // firing when we stopped, and then it gets at least resolve_timeout to be heard of again, whatever its end said.
 type journal struct {
@@ -46,6 +48,7 @@ const (
 	alertsAChunk  = 4096
 	deletesATurn  = 64
 	journalFormat = 1
+	clockFormat   = 2 // of a record that says that the clock was set, see clockRecord
 )
 
 // foldAtLeast is at how many bytes of journal it is folded, and at least at twice the last snapshot. Only tests set it.
@@ -95,13 +98,35 @@ func (c *Core) writeJournal() []unit {
 	}
 	// What an earlier fold left behind goes first: it may have the names that this one will use.
 	if j.fold == nil && len(j.stale) == 0 && j.bytes >= max(foldAtLeast, 2*j.size) {
-		j.fold, j.bytes = &fold{gen: j.gen + 1, from: j.seq}, 0
-		for a := range c.router.Alerts().All() {
-			j.fold.rest = append(j.fold.rest, a.Labels)
-		}
-		c.agenda.set("fold", c.now)
+		c.foldBegins()
 	}
 	return units
+}
+
+// clockSet says in the journal by how much the clock was set. A fold under way has alerts from before and from after
+// that, and begins anew.
+func (c *Core) clockSet(by time.Duration) {
+	j := &c.journal
+	record := clockRecord(by)
+	j.seq++
+	j.bytes += len(record)
+	c.put(prefJournal+seqKey(j.seq), record)
+	if j.fold == nil {
+		return
+	}
+	for n := range j.fold.chunk {
+		c.put(prefSnapshot+seqKey(j.fold.gen)+"/"+seqKey(n), nil)
+	}
+	c.foldBegins()
+}
+
+func (c *Core) foldBegins() {
+	j := &c.journal
+	j.fold, j.bytes = &fold{gen: j.gen + 1, from: j.seq}, 0
+	for a := range c.router.Alerts().All() {
+		j.fold.rest = append(j.fold.rest, a.Labels)
+	}
+	c.agenda.set("fold", c.now)
 }
 
 // foldOn writes the next chunk of a snapshot, or cuts what the last one made needless.
@@ -248,9 +273,16 @@ func (r *restorer) restoreJournal() error {
 		}
 		j.seq = max(j.seq, seq)
 		j.bytes += len(value)
+		if by, ok := readClock(value); ok {
+			r.moved += by
+			return nil
+		}
 		return r.loadAlerts(value)
 	}); err != nil {
 		return err
+	}
+	if r.moved != 0 {
+		r.c.router.Shifted(r.moved) // there are no groups yet
 	}
 	if len(j.stale) > 0 {
 		r.c.agenda.set("fold", r.c.now)
@@ -258,9 +290,14 @@ func (r *restorer) restoreJournal() error {
 	return nil
 }
 
+// loadAlerts loads a record's alerts as the clock of the snapshot would have told their times.
 func (r *restorer) loadAlerts(record []byte) error {
 	alerts, err := readAlerts(record)
 	for _, a := range alerts {
+		a.UpdatedAt = a.UpdatedAt.Add(-r.moved)
+		if !a.EndsAt.IsZero() {
+			a.EndsAt = a.EndsAt.Add(-r.moved)
+		}
 		r.c.router.Alerts().Load(a)
 	}
 	if err != nil {

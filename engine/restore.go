@@ -32,7 +32,8 @@ type restorer struct {
 	s        store.Store
 	state    router.State
 	problems []string
-	doubt    bool // some alerts could not be read: one that is missing may yet fire
+	doubt    bool          // some alerts could not be read: one that is missing may yet fire
+	moved    time.Duration // by how much the clock was set since the snapshot of the alerts
 }
 
 // Restore reads everything back and gets ready for the first turn, which commits what follows from it. Deadlines that
@@ -47,6 +48,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 	r := restorer{c: c, ctx: ctx, s: s}
 	for _, step := range []func() error{
 		r.checkFormat,
+		r.restoreAlive,
 		r.restoreCounters,
 		r.restoreRoster,
 		r.restoreSilences,
@@ -54,7 +56,6 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.restoreDeliveries,
 		r.restoreIncidents,
 		r.restoreMembers,
-		r.restoreAlive,
 		r.restoreJournal,
 	} {
 		if err := step(); err != nil {
@@ -175,7 +176,13 @@ func readIncident(ctx context.Context, s reader, n int) (incident.Incident, erro
 	if err != nil {
 		return i, err
 	}
-	return i, decode("incident", item.Value, &i)
+	if err := decode("incident", item.Value, &i); err != nil {
+		return i, err
+	}
+	if i.Number != n {
+		return i, fmt.Errorf("the record of %s is that of %s", incident.ID(n), i.ID())
+	}
+	return i, nil
 }
 
 // A reader is the part of a store that looks up one key.
@@ -359,12 +366,26 @@ func (r *restorer) isOver(n int) bool {
 	return err == nil && !i.Open() || errors.Is(err, store.ErrNotFound)
 }
 
-// restoreAlive finds out when we were last known to run.
+// restoreAlive finds out when we were last known to run. A clock that has not come so far was set back since: then we
+// begin where we stopped, and the first turn finds that the clock was set.
 func (r *restorer) restoreAlive() error {
-	r.state.Stopped = r.c.now
-	_, err := r.get(keyAlive, "alive", &r.state.Stopped)
-	return err
+	c := r.c
+	r.state.Stopped = c.now
+	if _, err := r.get(keyAlive, "alive", &r.state.Stopped); err != nil {
+		return err
+	}
+	switch ahead := r.state.Stopped.Sub(c.now); {
+	case ahead > maxAhead:
+		r.problem(keyAlive, fmt.Errorf("it says that midwatch ran at %s, which cannot be", r.state.Stopped))
+		r.state.Stopped = c.now
+	case ahead > 0:
+		c.clock.base = c.clock.base.Add(ahead)
+		c.now = r.state.Stopped
+	}
+	return nil
 }
+
+const maxAhead = 100 * 365 * 24 * time.Hour // a machine that lost its clock begins in 1970
 
 // settle hands the router what is its own, and makes the agenda from what the values say of themselves.
 func (r *restorer) settle() {

@@ -125,6 +125,7 @@ func (c *Core) reload(cfg *Config) {
 // shift moves what waits along with a wall clock that was set (SPEC §5.12).
 func (c *Core) shift(by time.Duration) {
 	c.unit()
+	c.clockSet(by)
 	c.routed(c.router.Shifted(by))
 	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
 		d := c.deliveries[key]

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +32,9 @@ type upstreamMetrics struct {
 	latency        *prometheus.HistogramVec
 	suppressed     *prometheus.CounterVec
 	limited        *prometheus.CounterVec
+
+	mu  sync.Mutex
+	why map[string]string // why the latest attempt failed, by the delivery's key, until it arrives or is given up
 }
 
 // integrations are the labels that exist from the start, as in Alertmanager: a rate over what was never counted is no 0.
@@ -43,7 +48,10 @@ var reasons = []string{
 	failedOther, "clientError", "serverError", "contextCanceled", "contextDeadlineExceeded", "authError", "rateLimited",
 }
 
-const failedOther = "other"
+const (
+	failedOther = "other"
+	maxReasons  = 10_000 // that are remembered
+)
 
 // MeasureUpstream registers Alertmanager's metrics of alerts, groups and notifications. It is to be called once, after
 // Start and before Run, with Receivers after it.
@@ -57,6 +65,7 @@ func (e *Engine) MeasureUpstream(r prometheus.Registerer, l MetricLabels) {
 	}
 	m := &upstreamMetrics{
 		labels:         l,
+		why:            map[string]string{},
 		notifications:  counter("alertmanager_notifications_total", "The total number of attempted notifications.", to...),
 		failed:         counter("alertmanager_notifications_failed_total", "The total number of failed notifications.", append(to, "reason")...),
 		requests:       counter("alertmanager_notification_requests_total", "The total number of attempted notification requests.", to...),
@@ -180,16 +189,29 @@ func (m *upstreamMetrics) attempted(d Delivery, v Verdict) {
 	}
 	m.requests.WithLabelValues(to...).Inc()
 	m.latency.WithLabelValues(to...).Observe(v.Latency.Seconds())
-	if v.Outcome != Delivered {
-		m.requestsFailed.WithLabelValues(to...).Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v.Outcome == Delivered {
+		delete(m.why, d.Key)
+		return
 	}
+	m.requestsFailed.WithLabelValues(to...).Inc()
+	if len(m.why) >= maxReasons {
+		clear(m.why) // what was withdrawn is never given up, and leaves its reason here
+	}
+	m.why[d.Key] = cmp.Or(v.Reason, failedOther)
 }
 
 // happened counts a receiver that was given up.
 func (m *upstreamMetrics) happened(e incident.Event) {
-	if m != nil && e.Kind == incident.PageFailed && e.Receiver != "" && e.Via != "" {
-		m.failed.WithLabelValues(append(m.to(e.Via, e.Receiver), failedOther)...).Inc()
+	if m == nil || e.Kind != incident.PageFailed || e.Receiver == "" || e.Via == "" {
+		return
 	}
+	m.mu.Lock()
+	reason := cmp.Or(m.why[e.Key], failedOther)
+	delete(m.why, e.Key)
+	m.mu.Unlock()
+	m.failed.WithLabelValues(append(m.to(e.Via, e.Receiver), reason)...).Inc()
 }
 
 // observe counts what the router kept from receivers, and what it did not take in.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/store"
 )
@@ -154,6 +155,37 @@ func TestFailedNotificationsAreCounted(t *testing.T) {
 		m.pass(2 * time.Minute) // past the group_interval: it is given up, and begun again
 		if got := m.values(); got["notifications_failed_total board other plain"] != 1 || got["notifications_total board plain"] != 2 {
 			t.Errorf("after it was given up: %v", got)
+		}
+	})
+}
+
+// TestANotificationFailsForTheReasonOfItsLastAttempt, and one that arrives leaves none behind.
+func TestANotificationFailsForTheReasonOfItsLastAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := measure(t, MetricLabels{})
+		up := m.e.stats.upstream
+		for i, c := range []struct {
+			verdicts []Verdict
+			want     string
+		}{
+			{[]Verdict{{Outcome: Retry, Reason: "serverError"}, {Outcome: Failed, Reason: "authError"}}, "authError"},
+			{[]Verdict{{Outcome: Retry}}, "other"},
+			{[]Verdict{{Outcome: Retry, Reason: "serverError"}, {Outcome: Delivered}}, ""},
+		} {
+			key := string(rune('a' + i))
+			for n, v := range c.verdicts {
+				up.attempted(Delivery{Key: key, Integration: "board", Receiver: "plain", Attempts: n}, v)
+			}
+			if c.want == "" {
+				continue
+			}
+			up.happened(incident.Event{Kind: incident.PageFailed, Key: key, Receiver: "plain", Via: "board"})
+			if got := m.values()["notifications_failed_total board "+c.want]; got != 1 {
+				t.Errorf("%v failed for no %s: %v", c.verdicts, c.want, m.values())
+			}
+		}
+		if len(up.why) != 0 {
+			t.Errorf("reasons are left: %v", up.why)
 		}
 	})
 }

@@ -203,6 +203,9 @@ func (m *Mesh) Status() (name, status string, peers []Peer) {
 	return m.peer.Name(), m.peer.Status(), peers
 }
 
+// Attend tells r in which cluster we are: Alertmanager's event recorder writes our place in it with every event.
+func (m *Mesh) Attend(r interface{ SetClusterPeer(p *cluster.Peer) }) { r.SetClusterPeer(m.peer) }
+
 // Peers is how many members the cluster has, we among them.
 func (m *Mesh) Peers() int { return m.peer.ClusterSize() }
 

@@ -88,6 +88,7 @@ type Brief struct {
 type Verdict struct {
 	Outcome    Outcome
 	Answer     string            // the provider's words, one line, no secrets; empty where it said nothing
+	Reason     string            // why it was not delivered, in the words of Alertmanager's metric; empty: other
 	RetryAfter time.Duration     // what the provider asked for; 0: it did not
 	Latency    time.Duration     // how long the attempt took; Queues measure it
 	State      map[string]string // to be handed to the next message of this target and group; nil: as before

@@ -43,7 +43,7 @@ func verdict(ctx context.Context, integration string, retry bool, err error, sec
 	if err == nil {
 		return Verdict{Outcome: Delivered}
 	}
-	v := Verdict{Outcome: Failed, Answer: answer(err.Error(), secrets)}
+	v := Verdict{Outcome: Failed, Answer: answer(err.Error(), secrets), Reason: failure(ctx, err)}
 	later := func() Verdict { v.Outcome = Retry; return v }
 
 	var smtp *textproto.Error
@@ -87,6 +87,20 @@ func verdict(ctx context.Context, integration string, retry bool, err error, sec
 		return later()
 	}
 	return v
+}
+
+// failure is why upstream's metric says that a notification failed; empty where it tells nothing apart.
+func failure(ctx context.Context, err error) string {
+	var reason *amnotify.ErrorWithReason
+	switch {
+	case errors.As(err, &reason):
+		return reason.Reason.String()
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return amnotify.ContextDeadlineExceededReason.String()
+	case ctx.Err() != nil:
+		return amnotify.ContextCanceledReason.String()
+	}
+	return ""
 }
 
 // tooMuch says whether an HTTP status means "again later": 429 or 5xx.

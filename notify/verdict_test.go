@@ -81,6 +81,37 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestFailuresHaveUpstreamsReasons, for its metric.
+func TestFailuresHaveUpstreamsReasons(t *testing.T) {
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	status := func(code int) error {
+		return fmt.Errorf("sending: %w", amnotify.NewErrorWithReason(amnotify.GetFailureReasonFromStatusCode(code), fmt.Errorf("unexpected status code %d", code)))
+	}
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want string
+	}{
+		{t.Context(), nil, ""},
+		{t.Context(), status(401), "authError"},
+		{t.Context(), status(404), "clientError"},
+		{t.Context(), status(429), "rateLimited"},
+		{t.Context(), status(503), "serverError"},
+		{t.Context(), status(302), "other"},
+		{t.Context(), io.ErrUnexpectedEOF, ""},
+		{late, io.ErrUnexpectedEOF, "contextDeadlineExceeded"},
+		{ended, io.ErrUnexpectedEOF, "contextCanceled"},
+		{late, status(503), "serverError"},
+	} {
+		if got := verdict(c.ctx, "webhook", true, c.err, nil).Reason; got != c.want {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := at("03:00:00")
 	for header, want := range map[string]time.Duration{

@@ -214,6 +214,9 @@ func (r *Router) SetSilence(s Silence, fresh string, now time.Time) (Silence, []
 		}
 	}
 	s.UpdatedAt, s.ExpiresAt = now, r.expiresAt(s.EndsAt)
+	if action == SilenceUpdated {
+		s.UpdatedAt = known.next(now)
+	}
 	if most := r.opts.MaxSilenceSize; most > 0 && r.opts.SilenceSize != nil {
 		if size := r.opts.SilenceSize(&s); size > most {
 			return s, nil, fmt.Errorf("silence exceeded maximum size: %d bytes (limit: %d bytes)", size, most)
@@ -239,13 +242,13 @@ func (r *Router) PutSilence(s Silence, now time.Time) ([]Effect, error) {
 		return nil, fmt.Errorf("invalid silence: %w", err)
 	}
 	action := SilenceCreated
+	s.UpdatedAt, s.ExpiresAt = now, r.expiresAt(s.EndsAt)
 	if known := r.silences.byID[s.ID]; known != nil {
 		if known.State(now) == SilenceExpired {
 			return nil, nil
 		}
-		action = SilenceUpdated
+		action, s.UpdatedAt = SilenceUpdated, known.next(now)
 	}
-	s.UpdatedAt, s.ExpiresAt = now, r.expiresAt(s.EndsAt)
 	if err := r.keepSilence(s, action, now); err != nil {
 		return nil, fmt.Errorf("invalid silence: %w", err)
 	}
@@ -331,6 +334,15 @@ func sameSets(a, b []MatcherSet) bool {
 	return slices.EqualFunc(a, b, func(a, b MatcherSet) bool { return slices.Equal(a, b) })
 }
 
+// next is when a new word about the silence is said: after all that was said before, though the clock of the peer who
+// said it may be ahead of ours.
+func (s *Silence) next(now time.Time) time.Time {
+	if now.After(s.UpdatedAt) {
+		return now
+	}
+	return s.UpdatedAt.Add(1)
+}
+
 // endSilence ends what is not over.
 func (r *Router) endSilence(s *silence, now time.Time) {
 	ended := s.Silence
@@ -340,7 +352,7 @@ func (r *Router) endSilence(s *silence, now time.Time) {
 	case SilencePending:
 		ended.StartsAt = now
 	}
-	ended.EndsAt, ended.UpdatedAt, ended.ExpiresAt = now, now, now.Add(r.opts.Retention)
+	ended.EndsAt, ended.UpdatedAt, ended.ExpiresAt = now, s.next(now), r.expiresAt(now)
 	_ = r.keepSilence(ended, SilenceEnded, now) // it was compiled before
 }
 
@@ -675,7 +687,12 @@ func (all *silences) matching(l Labels, yield func(*silence)) {
 			}
 		}
 	}
-	if len(all.found) == 0 {
+	if len(all.found) <= len(l) { // few silences: rather ask the alert
+		for key := range all.found {
+			if value := l.Get(key.name); key.name == "" || value != "" && (key.value == "" || key.value == value) {
+				look(key)
+			}
+		}
 		return
 	}
 	look(pair{})

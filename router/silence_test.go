@@ -197,6 +197,7 @@ func TestLimitsOfSilences(t *testing.T) {
 	long.Comment = strings.Repeat("x", 200)
 	refused(long, "silence exceeded maximum size: 294 bytes (limit: 200 bytes)")
 	c := d.wish(t, about("C", "00:30", "00:40"))
+	d.clock("00:31")
 	c.Comment = strings.Repeat("x", 200)
 	refused(c, "silence exceeded maximum size: 294 bytes (limit: 200 bytes)")
 	if got := d.silencing("C"); got != "3" {
@@ -612,10 +613,12 @@ type word struct {
 	what  string // set, expire, merge, gc
 	which int    // the silence that it is about; 0: a new one
 	s     Silence
+	ago   time.Duration // when a peer said it
 }
 
 // The same words to Alertmanager's silences and to ours: the same silences in the same states, the same errors, and the
-// same alerts silenced. Peers change no matchers, as Alertmanager's never do; it would not notice.
+// same alerts silenced. Peers neither change matchers nor bring back what is over, as Alertmanagers never do: it would
+// not notice.
 func TestSilencesAreAlertmanagers(t *testing.T) {
 	words := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) word {
 		w := word{
@@ -641,7 +644,7 @@ func TestSilencesAreAlertmanagers(t *testing.T) {
 			w.s.EndsAt = minutes("until", -1, 30)
 		}
 		w.s.Comment = rapid.SampledFrom([]string{"", "short", strings.Repeat("long ", 20)}).Draw(t, "comment")
-		w.s.UpdatedAt = minutes("updated", 0, 20)
+		w.ago = time.Duration(rapid.IntRange(1, 600).Draw(t, "ago")) * time.Second
 		return w
 	}), 1, 25)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -701,7 +704,9 @@ func (y *sayer) say(n int, w word, now time.Time) {
 	case "expire":
 		y.write(at, true, "expire %q: %v", id, y.expire(id))
 	case "merge":
-		if known, ok := y.silence(id); ok {
+		if known, ok := y.silence(id); ok && known.State(now) == SilenceExpired {
+			return
+		} else if ok {
 			s.Matchers = known.Matchers
 		} else if s.ID = silenceID(n + 1); CheckSilence(&s) != nil {
 			return
@@ -711,7 +716,7 @@ func (y *sayer) say(n int, w word, now time.Time) {
 		if s.StartsAt.IsZero() || s.EndsAt.IsZero() {
 			return
 		}
-		s.ExpiresAt = s.EndsAt.Add(4 * time.Minute)
+		s.UpdatedAt, s.ExpiresAt = now.Add(-w.ago), s.EndsAt.Add(4*time.Minute)
 		y.merge(s)
 	case "gc":
 		y.write(at, true, "forgotten: %d", y.gc())
@@ -826,6 +831,47 @@ func TestTheLaterWordAboutASilenceIsRight(t *testing.T) {
 			t.Fatalf("what was known was news: %v", effects)
 		}
 	})
+}
+
+// What is said after a peer's word is the later word, though the peer's clock is ahead: else peers would not believe it,
+// and we should not when they tell us of theirs again. Alertmanager leaves such a silence as it is, and says nothing.
+func TestThePeersClockIsAhead(t *testing.T) {
+	theirs := about("A", "00:00", "02:00")
+	theirs.ID, theirs.UpdatedAt, theirs.ExpiresAt = silenceID(1), at("00:11"), at("03:00")
+	for what, say := range map[string]func(*driver) error{
+		"ended": func(d *driver) error { return d.expire(theirs.ID) },
+		"set": func(d *driver) error {
+			s := theirs
+			s.EndsAt = at("00:10")
+			_, err := d.set(s, "")
+			return err
+		},
+		"put": func(d *driver) error {
+			s := theirs
+			s.EndsAt = at("00:10")
+			effects, err := d.PutSilence(s, d.time())
+			d.do(effects)
+			return err
+		},
+	} {
+		d := world(t, plainRoute, map[string]string{"db": ""})
+		d.clock("00:10")
+		d.do(d.MergeSilences([]Silence{theirs}, d.time()))
+		if err := say(d); err != nil {
+			t.Fatal(err)
+		}
+		ours, _ := d.Silence(theirs.ID)
+		d.do(d.MergeSilences([]Silence{theirs}, d.time()))
+		if now, _ := d.Silence(theirs.ID); now.State(d.time()) != SilenceExpired || !now.UpdatedAt.Equal(ours.UpdatedAt) {
+			t.Errorf("%s: then it is %s, updated %s", what, now.State(d.time()), now.UpdatedAt)
+		}
+		other := world(t, plainRoute, map[string]string{"db": ""})
+		other.MergeSilences([]Silence{theirs}, d.time())
+		other.MergeSilences([]Silence{ours}, d.time())
+		if now, _ := other.Silence(theirs.ID); now.State(d.time()) != SilenceExpired {
+			t.Errorf("%s: the peer does not believe it", what)
+		}
+	}
 }
 
 // A peer's word that makes no sense changes nothing, and stands in nobody's way.

@@ -53,6 +53,7 @@ type daemon struct {
 	engine  *engine.Engine
 	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
 
+	hup       chan os.Signal
 	reloading sync.Mutex
 	current   atomic.Pointer[present]
 	stats     *daemonMetrics
@@ -64,6 +65,9 @@ type daemon struct {
 // run is the daemon's life. It ends when ctx is done or something breaks that cannot be gone on without.
 func (d *daemon) run(ctx context.Context, out *output) error {
 	d.started = time.Now()
+	d.hup = make(chan os.Signal, 1) // from the very start: unheard it would end the process
+	signal.Notify(d.hup, syscall.SIGHUP)
+	defer signal.Stop(d.hup)
 	d.log.zap.Info("starting midwatch", zap.String("version", version))
 	d.stats = newDaemonMetrics(d.registry, func() bool { return d.mesh.Load() != nil })
 
@@ -158,14 +162,11 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	aside.Go(func() { d.bequeath(side) })
 	d.sayHello(out)
 
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	var failed error
 	ended := false
 	for !ended {
 		select {
-		case <-hup:
+		case <-d.hup:
 			_ = d.reload() // the log has said what is wrong
 		case <-ctx.Done():
 			ended = true

@@ -37,7 +37,7 @@ func (c *courier) use(cfg *config.Config, external *url.URL) {
 func (c *courier) Send(s engine.Send, done func(engine.Verdict)) {
 	err := c.queues.Enqueue(c.message(s), func(_ notify.Message, v notify.Verdict) {
 		done(engine.Verdict{
-			Outcome: outcomes[v.Outcome], Answer: v.Answer, RetryAfter: v.RetryAfter, State: v.State, Latency: v.Latency,
+			Outcome: outcomes[v.Outcome], Answer: v.Answer, Reason: v.Reason, RetryAfter: v.RetryAfter, State: v.State, Latency: v.Latency,
 		})
 	})
 	if errors.Is(err, notify.ErrQueueFull) {

@@ -60,6 +60,9 @@ func (d *daemon) join() error {
 		return err
 	}
 	d.mesh.Store(mesh)
+	if d.events != nil {
+		mesh.Attend(d.events.out)
+	}
 	return nil
 }
 
