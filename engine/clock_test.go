@@ -42,7 +42,7 @@ func TestAClockThatIsSetBackWhileWeAreDown(t *testing.T) {
 				}
 				return fate(s, attempt)
 			}
-			w.deeds = slices.DeleteFunc(w.anyNight(40*time.Minute), func(d deed) bool { return d.what == "override" })
+			w.deeds = slices.DeleteFunc(w.anyNight(40*time.Minute), func(d deed) bool { return d.what == "override" || civil(d) })
 			w.run(time.Duration(5+seed%30) * time.Minute)
 			// Something is written right before; and nobody will hear of this one again.
 			w.post(&router.Alert{Labels: set("alertname", "Once"), StartsAt: w.wall(), EndsAt: w.wall().Add(20 * time.Minute)})
@@ -165,6 +165,36 @@ func TestAlertsKeepTheirTimesThroughAClockThatWasSet(t *testing.T) {
 		if j := &w.e.core.journal; chunks != j.chunks || (j.chunks > 0) != (c.foldAt == 1) {
 			t.Errorf("%s: %d chunks are on the disk, the snapshot has %d", c.fold, chunks, j.chunks)
 		}
+	}
+}
+
+// TestASilenceIsStillToComeAgain: the clock is set back to before it began, while we run or while we are down. What it
+// paused goes on, until it begins once more.
+func TestASilenceIsStillToComeAgain(t *testing.T) {
+	const back = -20 * time.Minute
+	for _, down := range []bool{false, true} {
+		w := newWorld(t, house(), 1)
+		w.fire("alertname", "Lag")
+		w.run(2 * time.Minute)
+		w.silence("alertname", "Lag", time.Hour)
+		w.run(4 * time.Minute)
+		w.turn(Action{Verb: AddNote, Incident: "INC-1", By: "ana", Text: "so that something is written"})
+		seq := w.e.core.seq
+		if down {
+			w.jumped += back
+			w.crash(0)
+			w.settle()
+		} else {
+			w.jump(back)
+		}
+		w.run(40 * time.Minute)
+		same(t, w.since(seq, back), `
+4m0s note INC-1      0 0
+5m30s page INC-1 bo mail    2 1
+15m30s policy_exhausted INC-1      0 0
+15m30s catch_all INC-1      0 0
+15m30s page INC-1 cto phone    0 0
+22m0s note INC-1      0 0`)
 	}
 }
 

@@ -48,6 +48,8 @@ type Core struct {
 	now    time.Time
 	acting Action // the one being taken; zero between them
 
+	unweighed bool // restored, and not yet seen whose paging silences hold back
+
 	// Of the turn under way, or of Restore until the first turn.
 	units  []unit
 	dirty  []*live // changed by the unit under way
@@ -160,6 +162,12 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 	for _, in := range inputs {
 		c.unit()
 		answers = append(answers, c.take(in))
+	}
+	if c.unweighed { // a crash may have come between a silence's turn and what was to follow
+		c.unweighed = false
+		for _, n := range c.liveNumbers() {
+			c.weigh(c.live[n])
+		}
 	}
 	c.wake()
 	return c.finish(answers)

@@ -17,6 +17,7 @@ import (
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
 )
 
 // TestCrashAtEveryCommit plays random nights, and each of them again with a power failure at every one of its commits:
@@ -195,9 +196,37 @@ func (w *world) anyNight(length time.Duration) []deed {
 		o := oncall.Override{Kind: oncall.Take, User: "ana", Start: night, End: night.Add(time.Hour)}
 		add("override", func(w *world) { w.turn(Override{Schedule: "weekly", Override: o, By: "ana"}) })
 	}
+	for range r.IntN(4) {
+		name, value := one("alertname", "alertname", "host"), ""
+		if value = one("a", "b"); name == "alertname" {
+			value = one("Lag", "Disk")
+		}
+		length := time.Duration(1+r.IntN(15)) * time.Minute
+		add("silence", func(w *world) {
+			answers := w.turn(SetSilence{Silence: router.Silence{
+				Matchers: []router.MatcherSet{{{Name: name, Value: value}}}, EndsAt: w.wall().Add(length), CreatedBy: "eva",
+			}})
+			if answers == nil {
+				return
+			}
+			if w.made = append(w.made, answers[0].Silence.ID); answers[0].Err == nil {
+				w.silences = append(w.silences, answers[0].Silence.ID)
+			}
+		})
+	}
+	if r.IntN(2) == 0 {
+		add("a silence ends", func(w *world) {
+			if len(w.made) > 0 {
+				w.turn(ExpireSilence{ID: w.made[0]})
+			}
+		})
+	}
 	slices.SortStableFunc(deeds, func(a, b deed) int { return int(a.at - b.at) })
 	return deeds
 }
+
+// civil is about deeds that go by the wall clock: where that is set they come out differently.
+func civil(d deed) bool { return d.what == "silence" || d.what == "a silence ends" }
 
 // holdRestart holds what an engine knows after a start against what is on the disk, before its first turn.
 func (w *world) holdRestart(problems []string) {
@@ -254,6 +283,7 @@ func (w *world) endOfNight() {
 	w.holdHistory()
 	w.holdAwake()
 	w.holdAlerts()
+	w.holdSilences()
 	w.holdKeys()
 	for _, a := range w.acks {
 		n, _ := incident.ParseID(a.incident)
@@ -322,7 +352,7 @@ func (w *world) holdAwake() {
 		if !l.incident.Open() {
 			continue
 		}
-		if l.incident.Status == incident.Triggered && l.ladder.Due().IsZero() && len(l.sends) == 0 {
+		if l.incident.Status == incident.Triggered && l.ladder.Due().IsZero() && len(l.sends) == 0 && !l.ladder.IsPaused() {
 			w.t.Fatalf("INC-%d is triggered, and nothing will ever happen to it", n)
 		}
 		if due := l.ladder.Due(); !due.IsZero() && c.agenda.index[ladderName(n)] == nil {
@@ -331,7 +361,7 @@ func (w *world) holdAwake() {
 		if (l.incident.Status == incident.Acked) != (l.ladder.State() == escalation.Acknowledged) {
 			w.t.Fatalf("INC-%d is %s, its ladder %s", n, l.incident.Status, l.ladder.State())
 		}
-		if !w.paged[n] && w.wall().Sub(l.incident.OpenedAt) > 20*time.Minute && l.ladder.SnoozedUntil().IsZero() && l.incident.Status == incident.Triggered {
+		if !w.paged[n] && w.wall().Sub(l.incident.OpenedAt) > 20*time.Minute && l.ladder.SnoozedUntil().IsZero() && l.incident.Status == incident.Triggered && len(w.silences) == 0 {
 			w.t.Fatalf("INC-%d has been open since %s, and nobody was paged", n, l.incident.OpenedAt)
 		}
 	}
@@ -358,7 +388,7 @@ func (w *world) holdAlerts() {
 	c := w.e.core
 	for _, s := range w.sources {
 		team := s.labels.Get("team")
-		if s.over || w.elapsed-s.born < 20*time.Minute || team == "plain" {
+		if s.over || w.elapsed-s.born < 20*time.Minute || team == "plain" || c.router.IsSilenced(s.labels, w.wall()) {
 			continue
 		}
 		a := c.router.Alerts().Get(s.labels)
@@ -370,6 +400,29 @@ func (w *world) holdAlerts() {
 			return l.firing[a.Fingerprint()] && (l.incident.Open() || l.incident.Held)
 		}) {
 			w.t.Fatalf("%v has fired since %s, and no incident knows of it", s.labels, s.since)
+		}
+	}
+}
+
+// holdSilences: one that was answered for is there; and paging pauses for as long as all that fires is silenced.
+func (w *world) holdSilences() {
+	w.t.Helper()
+	c := w.e.core
+	for _, id := range w.silences {
+		if _, known := c.router.Silence(id); !known {
+			w.t.Fatalf("silence %s was answered for, and is forgotten", id)
+		}
+	}
+	for n, l := range c.live {
+		if !l.incident.Open() || len(l.firing) == 0 {
+			continue
+		}
+		silenced := true
+		for fp := range l.firing {
+			silenced = silenced && c.router.IsSilenced(l.members[fp], w.wall())
+		}
+		if silenced != l.ladder.IsPaused() {
+			w.t.Fatalf("INC-%d: all of it is silenced: %v, paging is paused: %v", n, silenced, l.ladder.IsPaused())
 		}
 	}
 }

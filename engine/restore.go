@@ -393,6 +393,7 @@ func (r *restorer) settle() {
 	r.rejoin()
 	c.unit()
 	c.routed(c.router.Restore(r.state, c.now))
+	c.unweighed = true
 	c.usePlans()
 	for _, n := range c.liveNumbers() {
 		c.unit()

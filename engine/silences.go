@@ -12,7 +12,11 @@ import (
 
 // setSilence makes or changes a silence as somebody asked for.
 func (c *Core) setSilence(in SetSilence) Answer {
-	s, effects, err := c.router.SetSilence(in.Silence, c.uuid(), c.now)
+	fresh := c.uuid()
+	for _, taken := c.router.Silence(fresh); taken; _, taken = c.router.Silence(fresh) {
+		fresh = c.uuid()
+	}
+	s, effects, err := c.router.SetSilence(in.Silence, fresh, c.now)
 	if err != nil {
 		return Answer{Err: refused(err)}
 	}

@@ -290,7 +290,7 @@ func TestARecurringSilenceIsReplacedAndDropped(t *testing.T) {
 	w.settle()
 	w.crash(0)
 	w.run(2 * time.Hour)
-	same(t, w.windows(), "0s-0s expired\n0s-0s expired\n9h0m0s-10h0m0s pending")
+	same(t, w.windows(), "9h0m0s-10h0m0s pending\n0s-0s expired\n0s-0s expired")
 	if len(w.e.Plans()) != 1 {
 		t.Errorf("the plans are %+v", w.e.Plans())
 	}

@@ -110,6 +110,7 @@ func (c *Core) raise(id incident.Identity, ic IncidentConfig, s Subject) {
 		}
 		l.moved = 0
 		c.become(l, incident.Back{Severity: severity, Reason: reason})
+		c.weigh(l)
 		return
 	}
 	// What came before goes its own way: it may still have something to tell, or be held by its alerts.

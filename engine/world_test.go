@@ -39,6 +39,8 @@ type world struct {
 	keys     map[string]string                 // what a page is → its key
 	names    map[int]incident.Identity         // incidents that were let out
 	acks     []ack                             // that were answered
+	silences []string                          // likewise, by their IDs
+	made     []string                          // silences, also those that only memory holds
 	lastTold map[string]told                   // receiver's integration and group → what it heard last
 	paged    map[int]bool                      // incidents of which somebody was told
 	watch    func(w *world, s Send)            // looks at everything that is let out

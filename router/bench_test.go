@@ -193,46 +193,61 @@ func benchRules(b *testing.B, n int) []InhibitRule {
 func benchSilences(n int) []Silence {
 	var all []Silence
 	for i := range n {
-		var set MatcherSet
-		switch i % 10 {
-		default:
-			set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"cluster", labels.MatchEqual, fmt.Sprintf("cluster-%d", i*10)}}
-		case 5, 6:
-			set = MatcherSet{{"instance", labels.MatchEqual, fmt.Sprintf("10.0.%d.%d:9100", i/256, i%256)}}
-		case 7, 8:
-			set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"namespace", labels.MatchRegexp, fmt.Sprintf("team-(%d|%d)", i%20, i%7)}}
-		case 9:
-			set = MatcherSet{{"pod", labels.MatchRegexp, fmt.Sprintf("app-%04x.*", i)}, {"job", labels.MatchNotEqual, "other"}}
-		}
-		all = append(all, Silence{Matchers: []MatcherSet{set}, StartsAt: began, EndsAt: began.Add(time.Hour)})
+		all = append(all, benchSilence(i))
 	}
 	return all
 }
 
-// A thousand new silences over 100,000 alerts, and then somebody looks at all of them.
+func benchSilence(i int) Silence {
+	var set MatcherSet
+	switch i % 10 {
+	default:
+		set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"cluster", labels.MatchEqual, fmt.Sprintf("cluster-%d", i*10)}}
+	case 5, 6:
+		set = MatcherSet{{"instance", labels.MatchEqual, fmt.Sprintf("10.0.%d.%d:9100", i/256, i%256)}}
+	case 7, 8:
+		set = MatcherSet{{"alertname", labels.MatchEqual, fmt.Sprintf("Alert%d", i%50)}, {"namespace", labels.MatchRegexp, fmt.Sprintf("team-(%d|%d)", i%20, i%7)}}
+	case 9:
+		set = MatcherSet{{"pod", labels.MatchRegexp, fmt.Sprintf("app-%04x.*", i)}, {"job", labels.MatchNotEqual, "other"}}
+	}
+	return Silence{Matchers: []MatcherSet{set}, StartsAt: began, EndsAt: began.Add(time.Hour)}
+}
+
+// A thousand new silences over 100,000 alerts, and then somebody looks at all of them. Patterns alone are the worst case:
+// there is nothing by which to find them.
 func BenchmarkNewSilences(b *testing.B) {
 	const n = 100_000
-	r := benchRouter(b, "cluster")
-	alerts := benchAlerts(n)
-	r.Receive(alerts, began)
-	silences := benchSilences(1000)
-	b.ReportAllocs()
-	muted := 0
-	for b.Loop() {
-		for i, s := range silences {
-			if _, _, err := r.SetSilence(s, silenceID(i), began); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for _, a := range alerts {
-			if by, _ := r.Suppressed(a.Labels, began); len(by) > 0 {
-				muted++
-			}
-		}
-		r.silences = newSilences()
+	var patterns []Silence
+	for i := range 1000 {
+		patterns = append(patterns, benchSilence(10*i+9))
 	}
-	b.ReportMetric(float64(muted)/float64(b.N), "silenced")
-	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
+	for _, c := range []struct {
+		name     string
+		silences []Silence
+	}{{"as people make them", benchSilences(1000)}, {"patterns", patterns}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := benchRouter(b, "cluster")
+			alerts := benchAlerts(n)
+			r.Receive(alerts, began)
+			muted := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, s := range c.silences {
+					if _, _, err := r.SetSilence(s, silenceID(i), began); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for _, a := range alerts {
+					if by, _ := r.Suppressed(a.Labels, began); len(by) > 0 {
+						muted++
+					}
+				}
+				r.silences = newSilences()
+			}
+			b.ReportMetric(float64(muted)/float64(b.N), "silenced")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
+		})
+	}
 }
 
 // A new alert under twenty inhibit rules, and what it would cost under none.

@@ -52,7 +52,6 @@ func (f *flight) seat() seat { return seat{f.Group, f.Entry.Integration, f.Entry
 func (r *Router) flush(g *group, now time.Time) {
 	g.Group = g.Step(now)
 	r.agenda.add(g.Next, g)
-	g.told = true
 	rd, before := r.freeze(g, now), g.round
 	g.round = rd
 	if len(rd.alerts)+len(rd.hushed) > 0 {
@@ -103,7 +102,6 @@ func (r *Router) freeze(g *group, now time.Time) *round {
 				flushed.Muted = map[Mute]int{}
 			}
 			flushed.Muted[mute]++
-			g.told = false
 			flushed.Others = append(flushed.Others, a)
 			if mute == Silenced && !fires && r.opts.TellResolvedSilenced {
 				rd.hushed = append(rd.hushed, a)
@@ -290,7 +288,6 @@ func (r *Router) finish(g *group) {
 	}
 	g.round = nil
 	if rd.failed {
-		g.told = false
 		return
 	}
 	let := false

@@ -91,7 +91,6 @@ type group struct {
 	node    *node
 	members []*entry
 	round   *round // the last flush, while an outcome of it is awaited; else nil
-	told    bool   // nothing was muted when it last spoke, and nothing has come since
 }
 
 // A membership is an entry's side of belonging to a group.

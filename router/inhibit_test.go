@@ -106,6 +106,7 @@ func TestWhoKeepsWhomQuiet(t *testing.T) {
 		{"values in each other's place", []string{page + " by a b"}, []string{"S severity=page a=1 b=2", "T severity=info a=2 b=1"}, "T severity=info a=2 b=1", ""},
 		{"one lacks what the other has", []string{page + " by a"}, []string{"S severity=page a=1", "T severity=info"}, "T severity=info", ""},
 		{"both lack it", []string{page + " by a"}, []string{"S severity=page", "T severity=info"}, "T severity=info", "S"},
+		{"they differ, and have one hash", []string{page + " by a b"}, []string{"S severity=page a=1\xff2 b=3", "T severity=info a=1 b=2\xff3"}, "T severity=info a=1 b=2\xff3", ""},
 		{"the same label twice", []string{page + " by a a"}, []string{"S severity=page a=1", "T severity=info a=1"}, "T severity=info a=1", "S"},
 		{"nobody keeps itself quiet", []string{`a="1" > a="1"`}, []string{"T a=1"}, "T a=1", ""},
 		{"nor two each other", []string{`a="1" > a="1"`}, []string{"S a=1", "T a=1"}, "T a=1", ""},

@@ -62,7 +62,6 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 			r.keep(g)
 		}
 		entered := g.join(e)
-		g.told = g.told && !entered && change == Refreshed
 		switch {
 		case !a.Ended && (entered || change != Refreshed):
 			r.emit(Joined{g.Group, a, change, r.muted(r.hours(n, now), e, now)})

@@ -17,13 +17,14 @@ func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 	r.begin(now)
 
 	old := slices.SortedFunc(maps.Values(r.groups), func(a, b *group) int { return cmp.Compare(a.ID, b.ID) })
-	m := move{was: map[*entry][]membership{}, routes: map[place][]*node{}}
+	m := move{was: map[*entry][]membership{}, idle: map[*group]bool{}, routes: map[place][]*node{}}
 	for _, n := range r.nodes {
 		p := place{n.key, n.route.RouteOpts.Receiver}
 		m.routes[p] = append(m.routes[p], n)
 	}
 	m.held = func(g *group, e *entry, _ *Alert) bool { return m.wasMember(e, g) }
 	for _, g := range old {
+		m.idle[g] = r.idle(g, now)
 		for _, e := range g.members {
 			m.was[e] = e.groups
 		}
@@ -44,6 +45,29 @@ func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 		r.table.release(e)
 	}
 	return r.effects()
+}
+
+// idle reports whether the group would tell nobody anything if it spoke now, but for repetitions. One of which nobody is
+// told by an integration is not: who knows who waits for it.
+func (r *Router) idle(g *group, now time.Time) bool {
+	integrations := r.opts.Receivers[g.Receiver]
+	if g.round != nil || len(integrations) == 0 {
+		return false
+	}
+	firing := make([]uint64, 0, len(g.members))
+	hours := r.hours(g.node, now)
+	for _, e := range g.members {
+		if !r.table.fires(e, now) || r.muted(hours, e, now) != "" {
+			return false
+		}
+		firing = append(firing, e.alert.Hash())
+	}
+	slices.Sort(firing)
+	return !slices.ContainsFunc(integrations, func(i Integration) bool {
+		known := r.log.get(LogKey{g.Key, g.Receiver, i.Name, i.Index})
+		reason := decide(known, firing, nil, i.SendResolved, 0, now)
+		return reason != Nothing && reason != RepeatInterval
+	})
 }
 
 // A State is what the store remembers of the groups and the log. The alerts are put back by Table.Load before.
@@ -76,7 +100,8 @@ func (r *Router) Restore(s State, now time.Time) []Effect {
 		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
 	}) {
 		if c, err := compile(&silence); err == nil {
-			c.held = silence.State(s.Stopped) == SilenceActive
+			// One that ended right before we stopped may have left nothing behind of what was to follow.
+			c.held = !silence.StartsAt.After(s.Stopped) && silence.EndsAt.After(s.Stopped.Add(-time.Minute))
 			r.silences.put(c)
 			if c.obliging() && silence.State(now) != SilenceExpired {
 				r.watch(c)
@@ -107,6 +132,7 @@ type move struct {
 	former []former
 	was    map[*entry][]membership           // before a reload; after a restart nobody knows
 	routes map[place][]*node                 // before a reload, by their keys
+	idle   map[*group]bool                   // before a reload: had nothing to tell
 	held   func(*group, *entry, *Alert) bool // whether the alert was a member of the former group
 
 	byID map[string]*group   // at the very same route
@@ -224,7 +250,7 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 	case heir != nil:
 		g = heir
 		g.Group = g.retime(n.route.RouteOpts.GroupInterval, now)
-		if g.told && g.round == nil && !r.opts.Steady[g.Receiver] {
+		if m.idle[g] && !r.opts.Steady[g.Receiver] {
 			g.Group = g.rephase(now)
 		}
 		r.settle(g, n, slices.Clone(r.pairs))

@@ -233,3 +233,19 @@ func TestAReloadWhileThereIsNothingToTell(t *testing.T) {
 		reload("00:04")
 	}), "00:00:30", "00:08:00", "00:13:00")
 }
+
+// Whoever has heard the end of an alert does not have to hear it again because of a reload, though others wait for it.
+func TestAReloadBringsBackNothingThatIsOver(t *testing.T) {
+	const route = `{receiver: db, routes: [
+		{matchers: ['alertname="A"'], receiver: fast, continue: true, group_interval: 1m},
+		{matchers: ['alertname="A"'], receiver: slow, group_interval: 5m}]}`
+	d := world(t, route, map[string]string{"db": "", "fast": "webhook", "slow": "webhook"})
+	d.hear("00:00", "A", "00:00", "00:01")
+	d.clock("00:02")
+	d.trace()
+	d.do(d.SetRoutes(d.options(), d.time()))
+	d.clock("00:06")
+	expect(t, d.trace(), "flushed slow 00:05:30 [] [A]", "notify webhook/0 00:05:30 [A]: all alerts resolved",
+		"log webhook/0 0 1 deleted=false", "group slow deleted=true")
+	audit(t, d.Router)
+}

@@ -249,7 +249,6 @@ func (r *Router) expire(now time.Time) {
 		r.emit(Stored{a, Expired})
 		r.ended(e, now)
 		for _, m := range e.groups {
-			m.group.told = false
 			r.emit(Left{m.group.Group, a, Expired})
 		}
 	}

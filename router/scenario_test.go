@@ -50,14 +50,14 @@ const (
 	unchanging reloading = "unchanging"
 
 	// reloading unnoticed loads the same configuration again, in Midwatch only. Alertmanager flushes and regroups
-	// everything when it reloads, also what it has told; Midwatch is better on purpose, and goes on as if nothing had
-	// happened. So it is compared with an Alertmanager that did not reload, and everything must be equal.
+	// everything when it reloads, also what it has told; Midwatch is better on purpose: for Options.Steady receivers, as
+	// all are here, it goes on as if nothing had happened. So it is compared with an Alertmanager that did not reload, and everything must be equal.
 	unnoticed reloading = "unnoticed"
 
 	// changing worlds load another configuration once, in both. Until then everything is compared, and from then on
 	// everything that does not depend on when groups speak: silences, and which alerts are silenced and inhibited. When
 	// all has been quiet for longer than any group waits, all integrations must have been told of the same firing
-	// alerts; see world.beliefs.
+	// alerts; see chronicle.beliefs. Receivers are Options.Steady in some of these worlds only.
 	changing reloading = "changing"
 )
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/alertmanager/matcher/compat"
@@ -516,7 +517,7 @@ func (m Matcher) matchesEmpty() bool {
 // A silence is a Silence at work.
 type silence struct {
 	Silence
-	sets    [][]*labels.Matcher
+	sets    [][]condition
 	wants   [][]pair            // of each set: labels that an alert must have for it to match
 	order   uint64              // in which we learned of it
 	held    bool                // whether it held when somebody last looked
@@ -530,14 +531,14 @@ type pair struct{ name, value string }
 func compile(s *Silence) (*silence, error) {
 	c := &silence{Silence: *s}
 	for _, set := range s.Matchers {
-		var compiled []*labels.Matcher
+		var compiled []condition
 		var wants []pair
 		for _, m := range set {
 			lm, err := labels.NewMatcher(m.Type, m.Name, m.Value)
 			if err != nil {
 				return nil, err
 			}
-			compiled = append(compiled, lm)
+			compiled = append(compiled, condition{lm, beginning(m)})
 			switch {
 			case m.Type == labels.MatchEqual && m.Value != "":
 				wants = append(wants, pair{m.Name, m.Value})
@@ -554,9 +555,32 @@ func compile(s *Silence) (*silence, error) {
 func (s *silence) obliging() bool { return s.Annotations[ExpireWhenResolved] == "true" }
 
 func (s *silence) matches(l Labels) bool {
-	return slices.ContainsFunc(s.sets, func(set []*labels.Matcher) bool {
-		return !slices.ContainsFunc(set, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
+	return slices.ContainsFunc(s.sets, func(set []condition) bool {
+		return !slices.ContainsFunc(set, func(c condition) bool { return !c.holds(l.Get(c.Name)) })
 	})
+}
+
+// A condition is a Matcher at work. Most values do not begin as a pattern wants, and need not be put to it.
+type condition struct {
+	*labels.Matcher
+	beginning string
+}
+
+func (c condition) holds(value string) bool {
+	return strings.HasPrefix(value, c.beginning) && c.Matches(value)
+}
+
+// beginning is what every value begins with that the matcher matches, as far as that is easily known.
+func beginning(m Matcher) string {
+	if m.Type != labels.MatchRegexp {
+		return ""
+	}
+	pattern, err := regexp.Compile(m.Value)
+	if err != nil {
+		return ""
+	}
+	prefix, _ := pattern.LiteralPrefix()
+	return prefix
 }
 
 // silences holds all silences, and finds those that match an alert by one label that they ask for. Those that are over

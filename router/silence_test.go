@@ -416,6 +416,11 @@ func TestASilenceThatEndsWithItsAlerts(t *testing.T) {
 	d.trace()
 	d.clock("00:15")
 	expect(t, d.trace(), "stored A expired", "silence 1 expire", "left db A expired", "turned 00:15:00 1")
+	d.wish(t, obliging("00:15", "01:00"))
+	alert(d, "00:15:10", "A", "00:20")
+	d.trace()
+	alert(d, "00:15:20", "A", "00:15:20") // before any time passes
+	expect(t, d.trace(), "stored A resolved", "silence 2 expire", "left db A resolved", "turned 00:15:20 2")
 	alert(d, "00:16", "A", "00:20") // and does not come back
 	if got := d.IsSilenced(Labels{{"alertname", "A"}, {"job", "j"}}, d.time()); got {
 		t.Error("A is silenced again")
@@ -525,7 +530,7 @@ func randomSet(t *rapid.T) MatcherSet {
 		return Matcher{
 			Name:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name"),
 			Type:  labels.MatchType(rapid.IntRange(0, 3).Draw(t, "type")),
-			Value: rapid.SampledFrom([]string{"x", "y", "", "x|y", ".+", "x|", ".*"}).Draw(t, "value"),
+			Value: rapid.SampledFrom([]string{"x", "y", "", "x|y", ".+", "x|", ".*", "x.*", "xy?", "^x", "(?i)X", "x$"}).Draw(t, "value"),
 		}
 	})
 	return rapid.SliceOfN(m, 1, 3).Draw(t, "set")
@@ -534,7 +539,7 @@ func randomSet(t *rapid.T) MatcherSet {
 func randomLabels(t *rapid.T) Labels {
 	m := map[string]string{}
 	for _, name := range []string{"a", "b", "c"} {
-		if value := rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, name); value != "" {
+		if value := rapid.SampledFrom([]string{"", "x", "xy", "y", "z"}).Draw(t, name); value != "" {
 			m[name] = value
 		}
 	}
@@ -672,7 +677,6 @@ type sayer struct {
 	merge func(Silence)
 	gc    func() int
 	ids   []string // in the order of being made
-	look  func()
 }
 
 func (y *sayer) say(n int, w word, now time.Time) {

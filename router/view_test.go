@@ -63,6 +63,7 @@ func TestOneEngineManySendersAndReaders(t *testing.T) {
 	r := New(Options{
 		Root:      dispatch.NewRoute(loadRoute(t, "{receiver: db, group_by: [n], group_wait: 1s, group_interval: 2s}", "db"), nil),
 		Receivers: map[string][]Integration{"db": {{"webhook", 0, true}}},
+		Inhibit:   rulesOf(t, `n="1" > n="2"`),
 	})
 	labelsOf := func(n int) Labels {
 		return Labels{{"alertname", "A"}, {"i", fmt.Sprint(n)}, {"n", fmt.Sprint(n % 7)}}
@@ -92,9 +93,15 @@ func TestOneEngineManySendersAndReaders(t *testing.T) {
 						if len(r.GroupsOf(a.Labels)) > 1 {
 							t.Error("an alert is in two groups of one route")
 						}
+						r.Suppressed(a.Labels, began)
+						r.IsSilenced(a.Labels, began)
+						r.InhibitedBy(a.Labels, began)
 					}
 				}
 				r.LogEntries()
+				for _, s := range r.Silences() {
+					r.Silence(s.ID)
+				}
 			}
 		})
 	}
@@ -113,11 +120,19 @@ func TestOneEngineManySendersAndReaders(t *testing.T) {
 			do(r.Receive([]*Alert{{Labels: labelsOf(n), StartsAt: began, EndsAt: ends, Timeout: true}}, now), now)
 		}
 		r.Committed()
+		s := Silence{Matchers: []MatcherSet{{{Name: "n", Value: fmt.Sprint(second % 7)}}}, EndsAt: now.Add(5 * time.Second)}
+		s.Annotations = map[string]string{ExpireWhenResolved: "true"}
+		if _, effects, err := r.SetSilence(s, silenceID(second), now); err != nil {
+			t.Error(err)
+		} else {
+			do(effects, now)
+		}
 		do(r.Elapsed(now), now)
 		if second == 30 {
 			do(r.SetRoutes(Options{
 				Root:      dispatch.NewRoute(loadRoute(t, "{receiver: db, group_by: [n], group_wait: 1s, group_interval: 3s}", "db"), nil),
 				Receivers: r.opts.Receivers,
+				Inhibit:   rulesOf(t, `n="1" > n="3"`, `n="2" > n="4" by alertname`),
 			}, now), now)
 		}
 	}

@@ -133,8 +133,10 @@ func silenceCommands(app *kingpin.Application, out *output) map[string]command {
 			return out.failCall(err)
 		}
 		var muted struct {
-			Count  int        `json:"count"`
-			Alerts []alertRow `json:"alerts"`
+			Count  int `json:"count"`
+			Alerts []struct {
+				Labels map[string]string `json:"labels"`
+			} `json:"alerts"`
 		}
 		return out.list(*previewForm, raw, &muted, func() int { return muted.Count }, func(w io.Writer) {
 			fmt.Fprintf(w, "%d firing alerts would be muted\n", muted.Count)
