@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/user"
 	"strings"
 	"time"
 
@@ -113,6 +114,17 @@ func (c client) call(ctx context.Context, method, path string, query url.Values,
 		return fmt.Errorf("the answer of %s is not what a Midwatch says: %w", base.Redacted(), err)
 	}
 	return nil
+}
+
+// loginName is who runs the command; empty: nobody knows.
+func loginName() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }
 
 func (c client) bearer() (string, error) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -101,7 +100,7 @@ func incidentCommands(app *kingpin.Application, out *output) map[string]command 
 		cmd := app.Command(v.name, v.help)
 		cl, form := serverFlags(cmd), formFlag(cmd)
 		id := cmd.Arg("id", "The incident, as INC-1.").Required().String()
-		by := cmd.Flag("by", "Who you are. Default: $USER.").Default(os.Getenv("USER")).String()
+		by := cmd.Flag("by", "Who you are. Default: your login name.").Default(loginName()).String()
 		body := map[string]any{}
 		var fill []func() error
 		text := func(field string, value *string) {

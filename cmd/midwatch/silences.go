@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -313,7 +312,7 @@ func newSilenceFlags(cmd *kingpin.CmdClause, length string) silenceFlags {
 
 // byFlag says who acts; --author is amtool's name for it.
 func byFlag(cmd *kingpin.CmdClause) *string {
-	return cmd.Flag("author", "Who you are. Default: $USER.").Short('a').Default(os.Getenv("USER")).String()
+	return cmd.Flag("author", "Who you are. Default: your login name.").Short('a').Default(loginName()).String()
 }
 
 func (f silenceFlags) body() (map[string]any, error) {
