@@ -529,7 +529,8 @@ func TestMeshRefusesIncidents(t *testing.T) {
 	m = serve(t, plain, peer, "--cluster.listen-address=127.0.0.1:0", "--cluster.settle-timeout=0s")
 	before := m.get("/api/v2/receivers")
 	m.configure(h.config(smallConfig))
-	if status, answer, err := m.ask(http.MethodPost, "/-/reload", ""); status != http.StatusInternalServerError || !strings.Contains(answer, sentence) {
+	status, answer, err := m.ask(http.MethodPost, "/-/reload", "")
+	if status != http.StatusInternalServerError || !strings.Contains(answer, sentence) {
 		t.Errorf("the reload: %d %v %s", status, err, answer)
 	}
 	if now := m.get("/api/v2/receivers"); now != before || m.metric("alertmanager_config_last_reload_successful") != "0" {

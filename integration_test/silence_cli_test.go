@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,8 +80,8 @@ func TestSilenceCommands(t *testing.T) {
 		t.Fatalf("silences: %+v", list)
 	}
 	s := list.Silences[0]
-	if length := s.EndsAt.Sub(s.StartsAt).Round(time.Second); s.ID != id || s.State != "active" || s.CreatedBy != "ana" || s.Comment != "upgrade" || length != 2*time.Hour ||
-		!slices.Equal(s.Matchers, []string{`alertname="Disk"`, `severity="critical"`}) {
+	if length := s.EndsAt.Sub(s.StartsAt).Round(time.Second); s.ID != id || s.State != "active" || s.CreatedBy != "ana" ||
+		s.Comment != "upgrade" || length != 2*time.Hour || !slices.Equal(s.Matchers, []string{`alertname="Disk"`, `severity="critical"`}) {
 		t.Errorf("the silence is %+v", s)
 	}
 	m.wants(0, line("silence query"), id, "active", "ana", "upgrade")
@@ -120,10 +121,18 @@ func TestSilenceCommands(t *testing.T) {
 	}
 	team.awaitTold(t, "what is silenced no more", "Disk:  firing")
 
+	// Whoever does not say who they are is whoever is logged in.
+	if me, err := user.Current(); err == nil {
+		decode(t, m.wants(0, line("silence add -o json Whose")).out, &s)
+		if s.CreatedBy != me.Username {
+			t.Errorf("the silence is %q's, want %q's", s.CreatedBy, me.Username)
+		}
+	}
+
 	// What cannot be, and what it is called.
 	m.wants(3, line("silence expire -a ana 11111111-1111-4111-8111-111111111111"), "there is no silence")
 	m.wants(3, line("silence update -a ana -d 1h 11111111-1111-4111-8111-111111111111"), "there is no silence")
-	m.wants(1, line("silence add Disk"), "who you are") // nobody is $USER here
+	m.wants(1, line("silence add --author= Disk"), "who you are")
 	m.wants(1, line("silence add -a ana x=~["), "x=~")
 	m.wants(1, line("silence add -a ana x=~.*"))
 	m.wants(1, line("silence add -a ana -d never Disk"), "how long", "30m")
@@ -132,7 +141,8 @@ func TestSilenceCommands(t *testing.T) {
 	m.wants(2, line("silence query --state sleeping"))
 	m.stop()
 	for _, args := range []string{
-		"alerts", "silence query", "silence preview Disk", "silence add -a ana Disk", "silence expire -a ana " + id, "silence update -a ana -d 1h " + id,
+		"alerts", "silence query", "silence preview Disk", "silence add -a ana Disk",
+		"silence expire -a ana " + id, "silence update -a ana -d 1h " + id,
 		"silence recur list", "silence recur add -a ana x --cron * -d 1h Disk", "silence recur remove -a ana x",
 	} {
 		m.wants(4, line(args), "cannot be reached")
@@ -147,7 +157,8 @@ func TestRecurringSilenceCommands(t *testing.T) {
 	m.wants(3, line("silence recur list"))
 
 	cron := fmt.Sprintf("0 %d * * *", time.Now().Add(-time.Hour).UTC().Hour()) // it has begun an hour ago, or two
-	m.wants(0, []string{"silence", "recur", "add", "nights", "service=db", "--cron", cron, "-d", "12h", "-a", "ana", "-c", "backups"}, "nights", cron, "12h", "UTC", "next")
+	add := append(line("silence recur add nights service=db -d 12h -a ana -c backups --cron"), cron)
+	m.wants(0, add, "nights", cron, "12h", "UTC", "next")
 	listed := m.wants(0, line("silence recur list"), "nights", "service=\"db\"", "made at run time").out
 	window := m.wants(0, line("silence query"), "active", `service="db"`, "ana").out
 	net := critical("Net")
@@ -165,8 +176,8 @@ func TestRecurringSilenceCommands(t *testing.T) {
 	team.awaitTold(t, "what is not silenced", "Net:  firing")
 	m.wants(0, line("alerts -s Disk"), "suppressed")
 
-	m.wants(1, []string{"silence", "recur", "add", "x", "Disk", "--cron", "every day", "-d", "1h", "-a", "ana"}, "write five")
-	m.wants(1, []string{"silence", "recur", "add", "x", "Disk", "--cron", "0 0 * * *", "-d", "1h", "-a", "ana", "--time-zone", "Mars/Base"}, "Mars/Base")
+	m.wants(1, append(line("silence recur add x Disk -d 1h -a ana --cron"), "every day"), "write five")
+	m.wants(1, append(line("silence recur add x Disk -d 1h -a ana --time-zone Mars/Base --cron"), "0 0 * * *"), "Mars/Base")
 	m.wants(2, line("silence recur add x Disk -d 1h -a ana"), "cron")
 	m.wants(3, line("silence recur remove -a ana days"), "days")
 
@@ -250,6 +261,16 @@ func TestAmtool(t *testing.T) {
 	same(1, "alert", "query")
 }
 
+const maintenance = `
+maintenance:
+  - name: upgrade
+    matchers: ['service="db"']
+    time_zone: Asia/Kathmandu
+    from: TODAY 00:00
+    to: TOMORROW 24:00
+    comment: new disks
+`
+
 // A maintenance window of the file holds now. A reload of a file without it ends that.
 func TestMaintenanceWindow(t *testing.T) {
 	t.Parallel()
@@ -260,8 +281,7 @@ func TestMaintenanceWindow(t *testing.T) {
 	team := chatter(t)
 	plain := fill(movingConfig, "TEAM", team.URL)
 	today := time.Now().In(zone)
-	window := fmt.Sprintf("maintenance:\n  - {name: upgrade, matchers: ['service=\"db\"'], time_zone: Asia/Kathmandu, from: %s 00:00, to: %s 24:00, comment: new disks}\n",
-		today.Format(time.DateOnly), today.AddDate(0, 0, 1).Format(time.DateOnly))
+	window := fill(maintenance, "TODAY", today.Format(time.DateOnly), "TOMORROW", today.AddDate(0, 0, 1).Format(time.DateOnly))
 	m := serve(t, plain+window, "--cluster.listen-address=")
 	m.wants(0, line("silence recur list"), "upgrade", "file")
 	net := critical("Net")

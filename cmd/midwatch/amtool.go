@@ -15,6 +15,7 @@ func amtool(args []string) {
 	// It is told apart by name and version in what it prints, and compares the latter with the server's.
 	commonversion.Version = upstreamVersion
 	os.Args = append([]string{"amtool"}, args...)
+	kingpin.CommandLine.Name = "amtool" // begins its errors
 	cli.Execute()
 }
 
