@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"store":      {},
 
 	"gossip": {"router"},
+	"draw":   {"oncall"},
 
 	"store/bolt":      {"store"},
 	"store/storetest": {"store"},
@@ -44,8 +45,8 @@ var arrows = map[string][]string{
 	"cmd/midwatch":     {"*"},
 }
 
-// nouns take the time as an argument, start nothing and do nothing by chance.
-var nouns = []string{"router", "incident", "escalation", "oncall"}
+// nouns take the time as an argument, start nothing and do nothing by chance. draw is none, and as pure.
+var nouns = []string{"router", "incident", "escalation", "oncall", "draw"}
 
 // upstream is where Alertmanager's packages may be imported: it promises no stability, so few places know it.
 var upstream = []string{"config", "router", "notify", "gossip", "cmd/midwatch"}

@@ -56,6 +56,66 @@ func BenchmarkShifts(b *testing.B) {
 	}
 }
 
+// company is 1,000 schedules in zones around the world: half of them a plain weekly rotation, a third office hours with
+// nights over them, the rest with six layers; some have overrides.
+func company(b *testing.B) (all []*Schedule) {
+	zones := []string{"Europe/Lisbon", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "Africa/Casablanca"}
+	for i := range 1000 {
+		zone := zones[i%len(zones)]
+		var spec Spec
+		switch i % 6 {
+		case 0, 1, 2:
+			spec = one(b, zone, rotation(b, "ana, bo, cy, di", "2020-01-06 09:00", "1w"))
+		case 3, 4:
+			spec = one(b, zone, rotation(b, "ana, bo, cy", "2020-01-06 09:00", "1d"), "mon-fri 09:00 17:00")
+			spec.Layers = append(spec.Layers, Layer{
+				Name: "nights", Rotation: rotation(b, "di, eva", "2020-01-06 17:00", "1w"), Active: windowsOf(b, "daily 17:00 09:00", "sat,sun"),
+			})
+		default:
+			spec = six(b)
+			spec.Zone = loadZone(zone)
+		}
+		for day := 5; day < 25 && i%4 == 0; day++ {
+			spec.Overrides = append(spec.Overrides, Override{
+				Kind: Replace, User: "ana", With: "bo", From: wall(b, fmt.Sprintf("2026-03-%02d 09:00", day)), To: wall(b, fmt.Sprintf("2026-03-%02d 21:00", day)),
+			})
+		}
+		all = append(all, schedule(b, spec))
+	}
+	return all
+}
+
+func BenchmarkAYearOfAThousandSchedules(b *testing.B) {
+	all := company(b)
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n = 0
+		for _, s := range all {
+			n += len(s.Shifts(from, from.AddDate(1, 0, 0)))
+		}
+	}
+	b.ReportMetric(float64(n), "shifts")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/shift")
+}
+
+// A shift costs as much in a stretch of 16 years as in one of a month.
+func BenchmarkShiftsGrowth(b *testing.B) {
+	s := schedule(b, six(b))
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, months := range []int{1, 3, 12, 48, 192} {
+		b.Run(fmt.Sprintf("%d months", months), func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n = len(s.Shifts(from, from.AddDate(0, months, 0)))
+			}
+			b.ReportMetric(float64(n), "shifts")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/shift")
+		})
+	}
+}
+
 func BenchmarkNew(b *testing.B) {
 	spec := six(b)
 	b.ReportAllocs()

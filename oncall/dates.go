@@ -2,6 +2,7 @@ package oncall
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,13 @@ type dates struct {
 	foreign []foreignDays
 	year    int     // counts begin on its 1 January
 	before  []int64 // before[i]: how many days in the set from then to year+i
+	// There are 14 calendars for a year: it begins on one of seven weekdays, and has a leap day or not. Where nothing
+	// but the calendar matters, as almost everywhere, these are the counts for each; else there are none.
+	calendars []yearCount
 }
+
+// A yearCount is how many days of a set come in a year before each month begins; the last is all of the year's.
+type yearCount [13]int64
 
 // A rule picks days by weekday, day of the month, month and year; a day must satisfy all of them.
 type rule struct {
@@ -112,6 +119,7 @@ func (f *foreignDays) mask(y, m int) (mask uint32) {
 // counted readies the set for questions from a year on.
 func (d *dates) counted(from Civil) {
 	d.year, _, _ = dateOf(from.day())
+	d.calendars = d.countCalendars()
 	n := int64(0)
 	d.before = make([]int64, 0, countedYears+1)
 	for y := d.year; y <= d.year+countedYears; y++ {
@@ -120,8 +128,33 @@ func (d *dates) counted(from Civil) {
 	}
 }
 
-func (d *dates) inYear(y int) (n int64) {
-	for m := 1; m <= 12; m++ {
+// countCalendars is nil where years differ by more than their calendars.
+func (d *dates) countCalendars() []yearCount {
+	if len(d.foreign) > 0 || slices.ContainsFunc(d.rules, func(r rule) bool { return len(r.years) > 0 }) {
+		return nil
+	}
+	counts := make([]yearCount, 14)
+	for y := 2000; y < 2028; y++ { // they have all of them
+		c := &counts[calendarOfYear(y)]
+		for m := 1; m <= 12; m++ {
+			c[m] = c[m-1] + int64(bits.OnesCount32(d.mask(y, m)))
+		}
+	}
+	return counts
+}
+
+func calendarOfYear(y int) int {
+	return int(floorMod(dayOf(y, 1, 1), 7)) + 7*(daysIn(y, 2)-28)
+}
+
+func (d *dates) inYear(y int) int64 { return d.upTo(y, 13) }
+
+// upTo counts the days of a year before a month begins.
+func (d *dates) upTo(y, month int) (n int64) {
+	if d.calendars != nil {
+		return d.calendars[calendarOfYear(y)][month-1]
+	}
+	for m := 1; m < month; m++ {
 		n += int64(bits.OnesCount32(d.mask(y, m)))
 	}
 	return n
@@ -150,9 +183,7 @@ func (d *dates) rank(day int64) int64 {
 	for year := d.year + known; year < y; year++ {
 		n += d.inYear(year)
 	}
-	for month := 1; month < m; month++ {
-		n += int64(bits.OnesCount32(d.mask(y, month)))
-	}
+	n += d.upTo(y, m)
 	return n + int64(bits.OnesCount32(d.mask(y, m)&(1<<(dd-1)-1)))
 }
 

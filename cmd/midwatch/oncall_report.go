@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/midwatch/midwatch/draw"
+	"github.com/midwatch/midwatch/oncall"
+)
+
+// hours is time on call, each instant in one of the kinds.
+type hours struct{ day, night, weekend time.Duration }
+
+func (h hours) total() time.Duration { return h.day + h.night + h.weekend }
+
+// A monthReport says how long everybody is on call in a month, in one schedule.
+type monthReport struct {
+	Schedule   string       `json:"schedule"`
+	Month      string       `json:"month"`
+	Zone       string       `json:"time_zone"`
+	From       time.Time    `json:"from"`
+	To         time.Time    `json:"to"`
+	Elapsed    int64        `json:"elapsed_seconds"`
+	Night      string       `json:"night"`   // which times count as it; empty: none
+	Weekend    string       `json:"weekend"` // these come first; empty: none
+	Users      []hoursLine  `json:"users"`   // by name
+	Unassigned hoursSeconds `json:"unassigned"`
+	Clocks     []clockLine  `json:"clock_changes"`
+}
+
+type hoursLine struct {
+	User string `json:"user"`
+	hoursSeconds
+}
+
+// hoursSeconds is hours as JSON has them: without loss.
+type hoursSeconds struct {
+	Day     int64 `json:"day_seconds"`
+	Night   int64 `json:"night_seconds"`
+	Weekend int64 `json:"weekend_seconds"`
+	Total   int64 `json:"total_seconds"`
+}
+
+func secondsOf(h hours) hoursSeconds {
+	s := func(d time.Duration) int64 { return int64(d / time.Second) }
+	return hoursSeconds{s(h.day), s(h.night), s(h.weekend), s(h.total())}
+}
+
+// cells are the hours for people, or with decimals for a spreadsheet.
+func (h hoursSeconds) cells(write func(seconds int64) string) []string {
+	return []string{write(h.Day), write(h.Night), write(h.Weekend), write(h.Total)}
+}
+
+const unassigned = "(nobody)" // no name of a user has brackets
+
+func oncallReport(top *kingpin.CmdClause, out *output) map[string]command {
+	cmd := top.Command("report", "Hours on call in a month, by day, night and weekend, for every user. From the configuration file alone: it says what the schedules mean, without the record of what was, and without overrides made at run time.")
+	month := cmd.Flag("month", "The month: 2026-11.").Required().String()
+	file := cmd.Flag("config.file", "Configuration file.").String()
+	schedule := cmd.Flag("schedule", "Only this schedule.").String()
+	zone := cmd.Flag("time-zone", "Zone of the month, the nights and the weekends. Default: the schedule's.").PlaceHolder("ZONE").String()
+	night := cmd.Flag("night", "What counts as night, or none.").Default("22:00-06:00").String()
+	weekend := cmd.Flag("weekend", "What counts as weekend and not as night: days, or such as 'fri 18:00-mon 06:00', or none.").Default("sat-sun").String()
+	form := cmd.Flag("output", "How to print: table, json, yaml, or csv for a spreadsheet.").Short('o').Default("table").Enum("table", "json", "yaml", "csv")
+	return map[string]command{cmd.FullCommand(): func(context.Context) int {
+		first, err := time.Parse("2006-01", *month)
+		if err != nil {
+			return out.fail(exitUsage, fmt.Errorf("--month %q is not a month; write 2026-11", *month))
+		}
+		kinds, err := kindsOf(*night, *weekend)
+		if err != nil {
+			return out.fail(exitUsage, err)
+		}
+		cfg, ok := loadConfig(out, *file)
+		if !ok {
+			return exitFailed
+		}
+		order, err := chosen(*schedule, cfg.ScheduleOrder)
+		if err != nil {
+			return out.fail(exitNothing, err)
+		}
+		reports := []monthReport{}
+		for _, name := range order {
+			where, err := zoneFlag(*zone, cfg.Schedules[name])
+			if err != nil {
+				return out.fail(exitUsage, err)
+			}
+			r, err := reportMonth(cfg.Schedules[name], first, where, kinds)
+			if err != nil {
+				return out.fail(exitFailed, err)
+			}
+			reports = append(reports, r)
+		}
+		if *form == "csv" {
+			if err := reportCSV(out.stdout, reports); err != nil {
+				return out.fail(exitFailed, err)
+			}
+			return printed(exitOK, len(reports))
+		}
+		return printed(out.print(*form, reports, func(w io.Writer) { reportTable(w, reports) }), len(reports))
+	}}
+}
+
+// kinds are the windows of night and weekend; none is never.
+type kinds struct{ night, weekend []oncall.Window }
+
+func kindsOf(night, weekend string) (k kinds, err error) {
+	if night != "none" {
+		from, to, ok := strings.Cut(night, "-")
+		w, err := oncall.ParseWindow(nil, from, to)
+		if err != nil || !ok || w.Week {
+			return k, fmt.Errorf("--night %q is no time of the day; write 22:00-06:00, or none", night)
+		}
+		k.night = []oncall.Window{w}
+	}
+	if weekend == "none" {
+		return k, nil
+	}
+	var w oncall.Window
+	if strings.Contains(weekend, ":") {
+		from, to, _ := strings.Cut(weekend, "-")
+		if w, err = oncall.ParseWindow(nil, from, to); err == nil && !w.Week {
+			err = errors.New("no weekday")
+		}
+	} else {
+		w, err = oncall.ParseWindow(strings.Split(weekend, ","), "", "")
+	}
+	if err != nil {
+		return k, fmt.Errorf("--weekend %q is no part of the week; write sat-sun, fri,sat, 'fri 18:00-mon 06:00' or none", weekend)
+	}
+	k.weekend = []oncall.Window{w}
+	return k, nil
+}
+
+// reportMonth counts the hours of the month that begins on a day, in a zone.
+func reportMonth(s *oncall.Schedule, first time.Time, zone *time.Location, k kinds) (monthReport, error) {
+	from, to := midnight(first, zone), midnight(first.AddDate(0, 1, 0), zone)
+	of, err := k.in(zone)
+	if err != nil {
+		return monthReport{}, err
+	}
+	r := monthReport{
+		Schedule: s.Name(), Month: first.Format("2006-01"), Zone: zone.String(), From: from, To: to,
+		Elapsed: int64(to.Sub(from) / time.Second), Night: inWords(k.night), Weekend: inWords(k.weekend),
+		Users: []hoursLine{}, Clocks: clockLines(s, from, to),
+	}
+	perUser, nobody := tally(s, from, to, of)
+	for user, h := range perUser {
+		r.Users = append(r.Users, hoursLine{user, secondsOf(h)})
+	}
+	slices.SortFunc(r.Users, func(a, b hoursLine) int { return strings.Compare(a.User, b.User) })
+	r.Unassigned = secondsOf(nobody)
+	return r, nil
+}
+
+// midnight is the first instant of a day.
+func midnight(day time.Time, zone *time.Location) time.Time {
+	return oncall.WallTime(day, time.UTC).First(zone)
+}
+
+func inWords(windows []oncall.Window) string {
+	var out []string
+	for _, w := range windows {
+		out = append(out, strings.TrimPrefix(strings.TrimSuffix(w.String(), " 00:00 to 24:00"), "every day "))
+	}
+	return strings.Join(out, ", ")
+}
+
+// A splitter tells the kinds of time apart.
+type splitter struct{ night, weekend *oncall.Hours } // nil is never
+
+func (k kinds) in(zone *time.Location) (s splitter, err error) {
+	if len(k.night) > 0 {
+		if s.night, err = oncall.NewHours(zone, k.night); err != nil {
+			return s, err
+		}
+	}
+	if len(k.weekend) > 0 {
+		s.weekend, err = oncall.NewHours(zone, k.weekend)
+	}
+	return s, err
+}
+
+// split says of which kinds a stretch of time is. What is weekend is not night.
+func (s splitter) split(from, to time.Time) (h hours) {
+	for from.Before(to) {
+		end, kind := to, &h.day
+		for _, k := range []struct {
+			open *oncall.Hours
+			kind *time.Duration
+		}{{s.night, &h.night}, {s.weekend, &h.weekend}} {
+			if k.open == nil {
+				continue
+			}
+			if next := k.open.NextChange(from); !next.IsZero() && next.Before(end) {
+				end = next
+			}
+			if k.open.Open(from) {
+				kind = k.kind
+			}
+		}
+		*kind += end.Sub(from)
+		from = end
+	}
+	return h
+}
+
+func (h hours) plus(o hours) hours {
+	return hours{h.day + o.day, h.night + o.night, h.weekend + o.weekend}
+}
+
+// tally adds up the hours of [from, to). Whoever shares a turn has all of it.
+func tally(s *oncall.Schedule, from, to time.Time, of splitter) (perUser map[string]hours, nobody hours) {
+	perUser = map[string]hours{}
+	for _, shift := range s.Shifts(from, to) {
+		h := of.split(shift.Start, shift.End)
+		for _, u := range shift.Users {
+			perUser[u] = perUser[u].plus(h)
+		}
+	}
+	for _, gap := range s.Gaps(from, to) {
+		nobody = nobody.plus(of.split(gap.Start, gap.End))
+	}
+	return perUser, nobody
+}
+
+func reportTable(w io.Writer, reports []monthReport) {
+	for i, r := range reports {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "Schedule %s, %s in %s, which has %s. Night is %s, weekend is %s and comes first.\n", r.Schedule, r.Month, r.Zone,
+			draw.Length(time.Duration(r.Elapsed)*time.Second), orElse(r.Night, "never"), orElse(r.Weekend, "never"))
+		rows := [][]string{{"USER", "DAY", "NIGHT", "WEEKEND", "TOTAL"}}
+		length := func(seconds int64) string { return draw.Length(time.Duration(seconds) * time.Second) }
+		for _, u := range r.Users {
+			rows = append(rows, append([]string{u.User}, u.cells(length)...))
+		}
+		rows = append(rows, append([]string{unassigned}, r.Unassigned.cells(length)...))
+		columns(w, rightAligned(rows))
+		remarks(w, r.Clocks)
+	}
+}
+
+// rightAligned puts spaces before all cells but each row's first.
+func rightAligned(rows [][]string) [][]string {
+	for c := 1; c < len(rows[0]); c++ {
+		width := 0
+		for _, row := range rows {
+			width = max(width, len(row[c]))
+		}
+		for _, row := range rows {
+			row[c] = strings.Repeat(" ", width-len(row[c])) + row[c]
+		}
+	}
+	return rows
+}
+
+// reportCSV writes hours with decimals, which a spreadsheet can add.
+func reportCSV(w io.Writer, reports []monthReport) error {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	rows := [][]string{{"schedule", "month", "time_zone", "user", "day_hours", "night_hours", "weekend_hours", "total_hours"}}
+	for _, r := range reports {
+		for _, u := range append(slices.Clone(r.Users), hoursLine{unassigned, r.Unassigned}) {
+			rows = append(rows, append([]string{inSpreadsheet(r.Schedule), r.Month, r.Zone, inSpreadsheet(u.User)}, u.cells(decimalHours)...))
+		}
+	}
+	return out.WriteAll(rows)
+}
+
+// decimalHours is exact where hours are quarters; a minute is a 60th, which has no end in decimals.
+func decimalHours(seconds int64) string {
+	text := strconv.FormatFloat(float64(seconds)/3600, 'f', 4, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// inSpreadsheet keeps a name that begins like a formula from being one.
+func inSpreadsheet(name string) string {
+	if name != "" && strings.ContainsAny(name[:1], "=+-@\t\r") {
+		return "'" + name
+	}
+	return name
+}
