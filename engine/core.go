@@ -70,16 +70,27 @@ type live struct {
 	chunks   []uint64                 // the records that hold the others
 	firing   map[uint64]bool          // the members that fire now
 	sends    map[string]bool          // its deliveries without an outcome
-	told     map[string]Notice        // user/method → what reached them, for the all-clear
+	told     map[string]Notice        // seat → what reached them, for the all-clear
 	moved    time.Duration            // by how much the clock was set since it was resolved
 	dirty    bool
 }
 
 // A Notice is a page that reached somebody.
 type Notice struct {
-	User string `json:"user"`
-	Via  string `json:"via"`
-	Page string `json:"page"` // the latest page's key
+	User        string `json:"user,omitempty"` // empty: a channel
+	Via         string `json:"via,omitempty"`
+	Receiver    string `json:"receiver,omitempty"`
+	Integration string `json:"integration,omitempty"`
+	Index       int    `json:"index,omitempty"`
+	Page        string `json:"page"` // the latest page's key
+}
+
+// seat is where the notice went: the next one there takes its place.
+func (n Notice) seat() string {
+	if n.Receiver == "" {
+		return n.User + "/" + n.Via
+	}
+	return fmt.Sprintf("/%s/%s/%d", n.Receiver, n.Integration, n.Index)
 }
 
 // A family is the deliveries that stand for one send of the ladder: a receiver's integrations.

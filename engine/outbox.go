@@ -46,22 +46,36 @@ func (c *Core) notify(e router.Notify) {
 	})
 }
 
-// allClear tells those whom a page reached that it is over, where the method wants to know (SPEC §3).
+// allClear tells those whom a page reached that it is over, where the method or the integration wants to know (SPEC §3).
+// A channel is told of alerts, so it hears that they are over when none of them fires any more.
 func (c *Core) allClear(l *live) {
 	for _, key := range slices.Sorted(maps.Keys(l.told)) {
 		n := l.told[key]
-		m, ok := c.cfg.Users[n.User].method(n.Via)
-		if !ok || !m.SendResolved {
+		if n.Receiver != "" && len(l.firing) > 0 {
+			continue
+		}
+		delete(l.told, key)
+		if !c.wantsToKnow(n) {
 			continue
 		}
 		c.intend(Delivery{
 			Key:   n.Page + "/resolved",
 			Event: deliverResolved, Incident: l.incident.Number, User: n.User, Via: n.Via,
+			Receiver: n.Receiver, Integration: n.Integration, Index: n.Index,
 			Policy: l.incident.Policy, Reason: "the incident was resolved",
 			Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
 		})
 	}
-	l.told = map[string]Notice{}
+}
+
+func (c *Core) wantsToKnow(n Notice) bool {
+	if n.Receiver == "" {
+		m, ok := c.cfg.Users[n.User].method(n.Via)
+		return ok && m.SendResolved
+	}
+	return slices.ContainsFunc(c.cfg.Routing.Receivers[n.Receiver], func(in router.Integration) bool {
+		return in.Name == n.Integration && in.Index == n.Index && in.SendResolved
+	})
 }
 
 // intend records the delivery and lets its first attempt out with this turn.
@@ -188,8 +202,9 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 		e.Kind, e.Reason = incident.PageFailed, why
 	}
 	c.happened(e)
-	if d.Event == deliverPage && d.User != "" && final == Delivered {
-		l.told[d.User+"/"+d.Via] = Notice{User: d.User, Via: d.Via, Page: d.Key}
+	if d.Event == deliverPage && final == Delivered {
+		n := Notice{User: d.User, Via: d.Via, Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, Page: d.Key}
+		l.told[n.seat()] = n
 		c.touch(l)
 		if !l.incident.Open() {
 			c.allClear(l) // it was on the wire when the incident was resolved

@@ -207,3 +207,30 @@ func TestAClockThatIsSetMovesRetriesAndDeadlines(t *testing.T) {
 		}
 	}
 }
+
+// TestAChannelLearnsThatItIsOver when none of its alerts fires any more, by those of its integrations that want to know.
+func TestAChannelLearnsThatItIsOver(t *testing.T) {
+	w := newWorld(t, house(channelFirst), 1)
+	w.fire("alertname", "Lag", "host", "a")
+	w.fire("alertname", "Disk", "host", "a")
+	w.run(time.Minute)
+	var over []string
+	w.watch = func(_ *world, s Send) {
+		if s.Delivery.Event == deliverResolved {
+			over = append(over, fmt.Sprint(s.Delivery.Key, " to ", s.Delivery.Integration, ", ", len(s.Over), " of ", len(s.Alerts), " over"))
+		}
+	}
+	w.resolve("alertname", "Lag", "host", "a")
+	w.run(2 * time.Minute)
+	w.must(Action{Verb: Resolve, Incident: "INC-2", By: "ana"})
+	w.run(3 * time.Minute)
+	if want := []string{"INC-1/1.1/channel/1/board/0/resolved to board, 1 of 1 over"}; !slices.Equal(over, want) {
+		t.Errorf("told were %q, want %q", over, want)
+	}
+	w.crash(0)
+	w.resolve("alertname", "Disk", "host", "a") // resolved by hand before; now it has ended, too
+	w.run(4 * time.Minute)
+	if want := "INC-2/1.1/channel/1/board/0/resolved to board, 1 of 1 over"; len(over) != 2 || over[1] != want {
+		t.Errorf("told were %q, want %s at last", over, want)
+	}
+}

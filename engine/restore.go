@@ -475,7 +475,7 @@ func (r *restorer) revive(l *live) {
 		c.relay(l)
 	}
 	if len(l.firing) == 0 && l.incident.Firing && !r.doubt {
-		c.become(l, incident.Cleared{}) // it had ended, and the crash came before we could say so
+		c.cleared(l) // it had ended, and the crash came before we could say so
 	}
 	for _, key := range awaited(l.ladder) {
 		if c.deliveries[key] == nil && c.families[key] == nil {

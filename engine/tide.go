@@ -82,8 +82,16 @@ func (c *Core) ebb(t *tide) {
 	for _, l := range left {
 		if len(l.firing) == 0 && l.incident.Firing {
 			c.unit()
-			c.become(l, incident.Cleared{})
+			c.cleared(l)
 		}
 		c.weigh(l)
+	}
+}
+
+// cleared is when the last firing alert of the incident has ended.
+func (c *Core) cleared(l *live) {
+	c.become(l, incident.Cleared{})
+	if !l.incident.Open() {
+		c.allClear(l) // it was resolved by hand before, and its channels have waited for this
 	}
 }

@@ -81,6 +81,9 @@ func (c *courier) message(s engine.Send) notify.Message {
 		m.Event = notify.EventReceiver
 		m.GroupLabels = s.Incident.Labels
 		m.Reason = "first notification"
+		if len(s.Over) == len(s.Alerts) {
+			m.Reason = "all alerts resolved"
+		}
 		return m
 	}
 	m.Page = c.page(s)
