@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,6 +42,9 @@ func prepare(t testing.TB, dir, config string, args ...string) *midwatch {
 	t.Helper()
 	m := &midwatch{t: t, dir: dir}
 	m.configure(config)
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--cluster.") }) {
+		args = append(args, "--cluster.listen-address=") // beside others on one machine
+	}
 	m.args = append([]string{
 		"--config.file=" + m.configFile(),
 		"--storage.path=" + filepath.Join(dir, "data"),

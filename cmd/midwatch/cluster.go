@@ -12,6 +12,7 @@ import (
 // clusterFlags are Alertmanager's flags of the gossip between peers.
 type clusterFlags struct {
 	listenAddress    *string // empty: no cluster
+	chosen           *bool   // somebody gave the listen address
 	advertiseAddress *string
 	peerName         *string
 	peers            *[]string
@@ -37,8 +38,10 @@ func newClusterFlags(cmd *kingpin.CmdClause) clusterFlags {
 	span := func(name, help string, otherwise time.Duration) *time.Duration {
 		return cmd.Flag("cluster."+name, help).Default(otherwise.String()).Duration()
 	}
+	chosen := new(bool)
 	return clusterFlags{
-		listenAddress:    cmd.Flag("cluster.listen-address", "Where peers reach this node, TCP and UDP. Empty: no cluster.").Default(like.ListenAddress).String(),
+		listenAddress:    cmd.Flag("cluster.listen-address", "Where peers reach this node, TCP and UDP. Empty: no cluster.").Default(like.ListenAddress).IsSetByUser(chosen).String(),
+		chosen:           chosen,
 		advertiseAddress: cmd.Flag("cluster.advertise-address", "The address that peers are told of. Default: found out.").String(),
 		peerName:         cmd.Flag("cluster.peer-name", "The name of this node among its peers. Default: a new one at each start.").Default("").String(),
 		peers:            cmd.Flag("cluster.peer", "A node to join at the start, host:port. Repeatable.").Strings(),

@@ -56,6 +56,10 @@ func (d *daemon) join() error {
 		}
 	}
 	mesh, err := gossip.Join(o)
+	if err != nil && len(o.Peers) == 0 && !*d.flags.cluster.chosen {
+		d.log.zap.Warn("no peers can join this node, and none was named; midwatch goes on without gossip", zap.Error(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
