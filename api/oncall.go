@@ -1,11 +1,9 @@
 package api
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/engine"
@@ -24,7 +22,13 @@ type Duty struct {
 	Users       []string  `json:"users"`                  // sorted; none is a gap
 	Layers      []string  `json:"layers,omitempty"`       // where they come from
 	DeclaredGap bool      `json:"declared_gap,omitempty"` // nobody is meant to be on call
-	Until       time.Time `json:"until,omitzero"`         // when that may change; absent: never
+	Until       time.Time `json:"until,omitzero"`         // when that may change, or changed; absent: never
+
+	// Of an instant that has passed: true if it was written down then, false if it is computed, because the record
+	// begins later.
+	Recorded *bool `json:"recorded,omitempty"`
+	// Unavailable are those of the users, now or in the future, who cannot be on call before Until, and in two weeks.
+	Unavailable []Conflict `json:"unavailable,omitempty"`
 }
 
 func (a *API) getOnCall(w http.ResponseWriter, r *http.Request) {
@@ -38,30 +42,49 @@ func (a *API) getOnCall(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	duties, err := a.o.Engine.Duties(r.Context(), at)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	if at.IsZero() {
 		at = a.o.Now()
 	}
-	out := OnCall{At: at.UTC(), OnCall: []Duty{}}
 	wanted := v.Get("schedule")
-	if wanted != "" && a.o.Engine.Schedule(wanted) == nil {
+	conflicts, err := a.o.Engine.Conflicts(r.Context(), wanted, at, at.Add(defaultSpan))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	out := OnCall{At: at.UTC(), OnCall: []Duty{}}
+	for _, d := range duties {
+		if wanted == "" || d.Schedule == wanted {
+			out.OnCall = append(out.OnCall, showDuty(d, conflicts))
+		}
+	}
+	if wanted != "" && len(out.OnCall) == 0 {
 		a.fail(w, r, a.noSchedule("schedule", wanted))
 		return
 	}
-	for _, d := range a.o.Engine.OnCall(at) {
-		if wanted != "" && d.Schedule != wanted {
-			continue
-		}
-		duty := Duty{Schedule: d.Schedule, Users: d.Answer.Users(), DeclaredGap: d.Answer.Declared, Until: d.Until.UTC()}
-		for _, p := range d.Answer.People {
-			for _, l := range p.Layers {
-				if !slices.Contains(duty.Layers, l) {
-					duty.Layers = append(duty.Layers, l)
-				}
-			}
-		}
-		out.OnCall = append(out.OnCall, duty)
-	}
 	answer(w, r, http.StatusOK, out)
+}
+
+func showDuty(d engine.DutyView, conflicts []engine.Conflict) Duty {
+	duty := Duty{Schedule: d.Schedule, Users: d.Users, Layers: d.Layers, DeclaredGap: d.Declared, Until: d.Until.UTC()}
+	if duty.Users == nil {
+		duty.Users = []string{}
+	}
+	if d.Past {
+		duty.Recorded = &d.Recorded
+		return duty
+	}
+	for _, c := range conflicts {
+		theirs := c.Schedule == d.Schedule && slices.Contains(d.Users, c.User)
+		if theirs && (d.Until.IsZero() || c.Start.Before(d.Until)) {
+			duty.Unavailable = append(duty.Unavailable, showConflict(c))
+		}
+	}
+	return duty
 }
 
 func (a *API) noSchedule(field, name string) error {
@@ -75,25 +98,32 @@ type Shifts struct {
 	From     time.Time      `json:"from"`
 	To       time.Time      `json:"to"`
 	Shifts   []oncall.Shift `json:"shifts"` // in order; gaps are absent
+
+	// RecordedFrom is from when on, up to now, the shifts are what was written down as it happened; what was before and
+	// will be is computed. Absent: all of it is.
+	RecordedFrom time.Time `json:"recorded_from,omitzero"`
 }
 
 func (a *API) getShifts(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	s := a.o.Engine.Schedule(name)
-	if s == nil {
-		a.fail(w, r, a.noSchedule("name", name))
-		return
-	}
 	from, to, err := a.span(r)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	shifts := s.Shifts(from, to)
+	shifts, since, known, err := a.o.Engine.Shifts(r.Context(), name, from, to)
+	switch {
+	case err != nil:
+		a.fail(w, r, err)
+		return
+	case !known:
+		a.fail(w, r, a.noSchedule("name", name))
+		return
+	}
 	for i := range shifts {
 		shifts[i].Start, shifts[i].End = shifts[i].Start.UTC(), shifts[i].End.UTC()
 	}
-	answer(w, r, http.StatusOK, Shifts{Schedule: name, From: from.UTC(), To: to.UTC(), Shifts: shifts})
+	answer(w, r, http.StatusOK, Shifts{Schedule: name, From: from.UTC(), To: to.UTC(), Shifts: shifts, RecordedFrom: since})
 }
 
 // span reads from and to; absent, they are now and two weeks later.
@@ -121,99 +151,4 @@ func (a *API) span(r *http.Request) (from, to time.Time, err error) {
 		return from, to, invalid("to", "at most %d days are answered at once", int(maxSpan.Hours())/24)
 	}
 	return from, to, nil
-}
-
-// Override is the body of POST schedules/{name}/overrides, in the words of the configuration (SPEC §4). From and To are
-// both instants (2026-03-01T09:00:00Z), or both wall times of the schedule's zone (2026-03-01 09:00).
-type Override struct {
-	By      string `json:"by"`
-	Take    string `json:"take,omitempty"`
-	Add     string `json:"add,omitempty"`
-	Remove  string `json:"remove,omitempty"`
-	Replace string `json:"replace,omitempty"`
-	With    string `json:"with,omitempty"`
-	Layer   string `json:"layer,omitempty"`
-	From    string `json:"from"`
-	To      string `json:"to"`
-}
-
-// Overridden is what POST schedules/{name}/overrides answers.
-type Overridden struct {
-	Schedule string   `json:"schedule"`
-	Override Override `json:"override"`
-	Warning  string   `json:"warning,omitempty"`
-}
-
-func (a *API) postOverride(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	if a.o.Engine.Schedule(name) == nil {
-		a.fail(w, r, a.noSchedule("name", name))
-		return
-	}
-	var body Override
-	if err := readAct(w, r, &body, []string{"by", "take", "add", "remove", "replace", "with", "layer", "from", "to"}); err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	o, err := a.override(body)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	out := Overridden{Schedule: name, Override: body}
-	switch err := a.o.Engine.Do(r.Context(), engine.Override{Schedule: name, Override: o, By: body.By}).Err; {
-	case errors.Is(err, engine.ErrUnsaved):
-		out.Warning = err.Error()
-		answer(w, r, http.StatusAccepted, out)
-	case err != nil:
-		a.fail(w, r, err)
-	default:
-		answer(w, r, http.StatusCreated, out)
-	}
-}
-
-func (a *API) override(b Override) (o oncall.Override, err error) {
-	if strings.TrimSpace(b.By) == "" {
-		return o, invalid("by", `say who you are: "by" is empty`)
-	}
-	kinds := map[oncall.Kind]string{oncall.Take: b.Take, oncall.Add: b.Add, oncall.Remove: b.Remove, oncall.Replace: b.Replace}
-	for kind, user := range kinds {
-		if user == "" {
-			continue
-		}
-		if o.Kind != "" {
-			return o, invalid("", "an override does one thing: name one of take, add, remove and replace")
-		}
-		o.Kind, o.User = kind, user
-	}
-	if o.Kind == "" {
-		return o, invalid("", "say what the override does: name a user in take, add, remove or replace")
-	}
-	o.With, o.Layer = b.With, b.Layer
-	users := a.o.Engine.Config().Users
-	for field, user := range map[string]string{string(o.Kind): o.User, "with": o.With} {
-		if _, known := users[user]; user != "" && !known {
-			return o, invalid(field, "there is no user %q%s", shorten(user), suggest(user, slices.Collect(maps.Keys(users))))
-		}
-	}
-	return o, readSpan(b, &o)
-}
-
-func readSpan(b Override, o *oncall.Override) error {
-	from, errFrom := time.Parse(time.RFC3339, b.From)
-	to, errTo := time.Parse(time.RFC3339, b.To)
-	if errFrom == nil && errTo == nil {
-		o.Start, o.End = from, to
-		return nil
-	}
-	for _, side := range []struct {
-		name, text string
-		civil      *oncall.Civil
-	}{{"from", b.From, &o.From}, {"to", b.To, &o.To}} {
-		var err error
-		if *side.civil, err = oncall.ParseCivil(side.text); err != nil {
-			return invalid(side.name, "from and to are both instants (2026-03-01T09:00:00Z) or both wall times of the schedule (2026-03-01 09:00), not %q", shorten(side.text))
-		}
-	}
-	return nil
 }

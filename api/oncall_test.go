@@ -33,8 +33,8 @@ func TestWhoIsOnCall(t *testing.T) {
 		}
 		var gap map[string]any
 		w.want(200, "GET", own+"oncall?at=1990-01-01T00:00:00Z", "", &gap)
-		if duty := gap["oncall"].([]any)[0].(map[string]any); !reflect.DeepEqual(duty["users"], []any{}) {
-			t.Errorf("a gap is an empty list: %v", duty)
+		if duty := gap["oncall"].([]any)[0].(map[string]any); !reflect.DeepEqual(duty["users"], []any{}) || duty["recorded"] != false {
+			t.Errorf("a gap is an empty list, and one of before the record is computed: %v", duty)
 		}
 		if e := w.refused(400, "GET", own+"oncall?at=tomorrow", ""); e.Field != "at" {
 			t.Errorf("%+v", e)

@@ -84,6 +84,11 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"Incidents": reflect.TypeFor[Incidents](), "Act": reflect.TypeFor[Act](), "To": reflect.TypeFor[To](),
 			"OnCall": reflect.TypeFor[OnCall](), "Duty": reflect.TypeFor[Duty](), "Shifts": reflect.TypeFor[Shifts](),
 			"Shift": reflect.TypeFor[oncall.Shift](), "Override": reflect.TypeFor[Override](), "Overridden": reflect.TypeFor[Overridden](),
+			"StandingOverride": reflect.TypeFor[StandingOverride](), "StandingOverrides": reflect.TypeFor[StandingOverrides](),
+			"Swap": reflect.TypeFor[Swap](), "Swaps": reflect.TypeFor[Swaps](), "Swapping": reflect.TypeFor[Swapping](),
+			"Consent": reflect.TypeFor[Consent](), "Stretch": reflect.TypeFor[oncall.Stretch](),
+			"Absence": reflect.TypeFor[Absence](), "Absences": reflect.TypeFor[Absences](), "Leave": reflect.TypeFor[Leave](),
+			"Conflict": reflect.TypeFor[Conflict](), "Conflicts": reflect.TypeFor[Conflicts](),
 			"Delivery": reflect.TypeFor[Delivery](), "Deliveries": reflect.TypeFor[Deliveries](), "Audit": reflect.TypeFor[Audit](),
 			"Simulation": reflect.TypeFor[Simulation](), "Simulated": reflect.TypeFor[Simulated](),
 			"SimulatedEvent": reflect.TypeFor[SimulatedEvent](), "Problem": reflect.TypeFor[Problem](),
@@ -214,7 +219,7 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 		examples := map[string]string{
 			"status": "open", "severity": "sev2", "policy": "db", "limit": "1", "cursor": "1", "at": "2000-01-01T00:00:00Z",
 			"schedule": "db-primary", "from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "incident": "INC-1",
-			"state": "active,pending", "matcher": "team%3Ddb",
+			"state": "active,pending", "matcher": "team%3Ddb", "past": "true", "user": "ana",
 		}
 		silence := w.silence(`{"matchers":["team=db"],"for":"1h","by":"ana"}`).ID
 		for path, verbs := range served(t, w).Paths {
@@ -222,12 +227,16 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 			if !ok || strings.HasSuffix(path, "openapi.json") {
 				continue
 			}
-			path = strings.NewReplacer("silences/{id}", "silences/"+silence, "{id}", "INC-1", "{name}", "db-primary").Replace(path)
+			path = strings.NewReplacer("silences/{id}", "silences/"+silence, "{id}", "INC-1", "users/{name}", "users/ana", "{name}", "db-primary").Replace(path)
 			for _, p := range op.Parameters {
 				if p.In != "query" {
 					continue
 				}
-				rec := w.do("GET", path+"?"+p.Name+"="+examples[p.Name], "")
+				example := examples[p.Name]
+				if p.Name == "state" && strings.HasSuffix(path, "/swaps") {
+					example = "open,expired"
+				}
+				rec := w.do("GET", path+"?"+p.Name+"="+example, "")
 				if p.Name == "to" { // a hundred years are more than one answer holds
 					if rec.Code != 400 || !strings.Contains(rec.Body.String(), "400 days") {
 						t.Errorf("%s?to: %d %s", path, rec.Code, rec.Body)

@@ -60,6 +60,8 @@ type User struct {
 	// What is done at a page of high and of low urgency. Where the file gives no rules: every method at once. Empty
 	// only for a user without methods, who is in no schedule, step or catch_all.
 	High, Low []escalation.Rule
+	// When they cannot be on call, in the file's order. Only Start, End and Reason are set.
+	Unavailable []oncall.Absence
 }
 
 // The integrations of contact methods that are ours and need nothing of Alertmanager's.

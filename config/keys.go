@@ -147,11 +147,17 @@ var (
 		need("via", atLeastOne("Contact methods, all at once.", "email", &form{noun: "method", scalar: name})),
 		may("after", single("How long after the page; default at once.", duration)))
 
+	absenceForm = mapping("absence",
+		need("from", single("When it begins: the user's local time, or UTC without a time_zone.", wallTime)),
+		need("to", single("When it ends; exclusive.", wallTime)),
+		may("reason", single("What for; it is shown where somebody should stand in.", text)))
+
 	userForm = mapping("user",
 		need("name", single("How schedules and steps call this user.", name)),
 		may("full_name", single("The name as people say it.", text)),
 		may("email", single("Shorthand for contact_methods: {email: {email: {to: …}}}.", text)),
 		may("time_zone", single("The zone in which this user reads times; default UTC.", zone)),
+		may("unavailable", listOf("When this user cannot be on call; it changes no schedule and warns where they are all the same.", absenceForm)),
 		may("contact_methods", &form{doc: "Ways to reach this user: a name, an integration, its config.", table: methodForm, keys: name}),
 		may("notification_rules", (&form{fields: []field{
 			may("high", atLeastOne("At a page of high urgency; default every contact method at once.", "{via: [email]}", ruleForm)),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	"go.yaml.in/yaml/v3"
@@ -34,6 +35,7 @@ func (l *loader) users() {
 		}
 		l.cfg.UserOrder = append(l.cfg.UserOrder, name)
 		u := User{Name: name, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
+		u.Unavailable = readUnavailable(o, u.TimeZone)
 		given := l.readMethods(o, &u)
 		if len(given) == 0 {
 			l.silent[name] = l.place(o.get("name"))
@@ -44,6 +46,26 @@ func (l *loader) users() {
 		l.cfg.Users[name] = u
 	})
 	l.loadMethods()
+}
+
+// readUnavailable reads when a user cannot be on call, in local times of their zone.
+func readUnavailable(o object, zone string) (absences []oncall.Absence) {
+	where := location(zone)
+	if where == nil {
+		where = time.UTC
+	}
+	for _, item := range o.items("unavailable") {
+		from, to := civil(item.text("from")), civil(item.text("to"))
+		if from == 0 || to == 0 {
+			continue // the checker said why
+		}
+		if to <= from {
+			item.fault(item.here("to"), fmt.Sprintf("ends at %s, not after it starts at %s", to, from), "write a later time")
+			continue
+		}
+		absences = append(absences, oncall.Absence{Start: from.First(where), End: to.Last(where), Reason: item.text("reason")})
+	}
+	return absences
 }
 
 // readMethods collects a user's contact methods in the order of the file, and the names of all that were given,

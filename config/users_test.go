@@ -11,6 +11,7 @@ import (
 	amconfig "github.com/prometheus/alertmanager/config"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/oncall"
 )
 
 // stock is Alertmanager's part of the tests' files.
@@ -217,6 +218,50 @@ users:
 	}
 	if got := c.Users["cy"].Methods[0].Set; !reflect.DeepEqual(got, map[string]bool{"to": true}) {
 		t.Errorf("cy: %v", got)
+	}
+}
+
+// Absences are in the user's own time: of a wall time that comes twice the first is meant for a start, the last for an end.
+func TestWhenAUserIsUnavailable(t *testing.T) {
+	c := load(t, `
+users:
+  - name: ana
+    time_zone: Europe/Lisbon
+    unavailable:
+      - {from: 2026-07-01 09:00, to: 2026-07-15 09:00, reason: holiday}
+      - {from: 2026-10-25 01:30, to: 2026-10-25 01:45}
+  - {name: bo, unavailable: [{from: 2026-07-01 09:00, to: 2026-07-01 10:00}]}
+`+stock)
+	at := func(month time.Month, day, hour, minute int) time.Time {
+		return time.Date(2026, month, day, hour, minute, 0, 0, time.UTC)
+	}
+	for user, want := range map[string][]oncall.Absence{
+		"ana": {{Start: at(7, 1, 8, 0), End: at(7, 15, 8, 0), Reason: "holiday"}, {Start: at(10, 25, 0, 30), End: at(10, 25, 1, 45)}},
+		"bo":  {{Start: at(7, 1, 9, 0), End: at(7, 1, 10, 0)}},
+	} {
+		if got := c.Users[user].Unavailable; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, want %v", user, got, want)
+		}
+	}
+	_, faults := Load([]byte(`
+users:
+  - name: ana
+    time_zone: Europe/Lisbn
+    unavailable:
+      - {from: 2026-07-15 09:00, to: 2026-07-15 09:00}
+      - {from: tomorrow, too: 2026-07-15 09:00}
+`+stock), Options{})
+	got := faults.Error()
+	for _, want := range []string{
+		`6:38: user "ana": unavailable: absence 1: ends at 2026-07-15 09:00, not after it starts at 2026-07-15 09:00; write a later time`,
+		`7:16: user "ana": unavailable: absence 2: from: `,
+		`absence 2: unknown key "too"; did you mean "to"?`,
+		`absence 2 has no to; add to: a local date and time such as 2026-01-05 09:00`,
+		`4:16: `,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nis not in\n%s", want, got)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type User struct {
 	Name, FullName, TimeZone string
 	Methods                  []Method // in the file's order
 	High, Low                []escalation.Rule
+	Unavailable              []oncall.Absence // in the file's order; ID and User are not set
 }
 
 // A Method is one way to reach a user.

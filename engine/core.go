@@ -34,15 +34,22 @@ type Core struct {
 	overrides  map[string]overrides
 	plans      map[string]Plan             // by their keys
 	schedules  map[string]*oncall.Schedule // the file's, with the overrides made at run time
+	absences   map[string][]oncall.Absence // by user: those made at run time, in the order of their making
+	swaps      map[int]*Swap
+	bills      map[string]*bill // by schedule: who is on call, as it is recorded
 
-	past func(n int) (incident.Incident, error) // reads one that is not in memory any more; nil: nothing is
+	past func(n int) (incident.Incident, error)                // reads one that is not in memory any more; nil: nothing is
+	told func(schedule string, line uint64) (w Watch, ok bool) // reads a line of history that is on disk; nil: none is
 
 	agenda  *agenda
 	journal journal
 	last    int    // number of the newest incident
 	seq     uint64 // of the newest event
-	refused uint64 // alerts past the limit of their name
-	records uint64 // of the newest line of the delivery log or chunk of members
+	number  uint64 // of the newest override or absence made at run time
+
+	lastSwap int    // number of the newest
+	refused  uint64 // alerts past the limit of their name
+	records  uint64 // of the newest line of the delivery log or chunk of members
 
 	clock  clock
 	now    time.Time
@@ -144,6 +151,9 @@ func New(cfg *Config, seed uint64) *Core {
 		turns:      map[string]int{},
 		overrides:  map[string]overrides{},
 		plans:      map[string]Plan{},
+		absences:   map[string][]oncall.Absence{},
+		swaps:      map[int]*Swap{},
+		bills:      map[string]*bill{},
 		agenda:     newAgenda(),
 	}
 	c.router = router.New(cfg.Routing)
@@ -207,6 +217,16 @@ func (c *Core) take(in Input) Answer {
 		return Answer{}
 	case Override:
 		return c.override(in)
+	case DropOverride:
+		return c.dropOverride(in)
+	case RequestSwap:
+		return c.requestSwap(in)
+	case SettleSwap:
+		return c.settleSwap(in)
+	case AddAbsence:
+		return c.addAbsence(in)
+	case DropAbsence:
+		return c.dropAbsence(in)
 	case SetSilence:
 		return c.setSilence(in)
 	case ExpireSilence:
@@ -274,6 +294,11 @@ func (c *Core) elapsed(name string) {
 		if p, ok := c.plans[rest]; ok {
 			c.keepPlan(p)
 		}
+	case "watch":
+		c.keepWatch(rest)
+	case "swap":
+		n, _ := strconv.Atoi(rest)
+		c.expireSwap(n)
 	case "forget":
 		n, _ := strconv.Atoi(rest)
 		if l := c.live[n]; l != nil && len(l.sends) > 0 {

@@ -281,6 +281,7 @@ func (w *world) endOfNight() {
 	}
 	w.run(w.elapsed + time.Minute)
 	w.holdHistory()
+	w.holdRecord()
 	w.holdAwake()
 	w.holdAlerts()
 	w.holdSilences()

@@ -122,7 +122,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	for _, p := range e.problems {
 		e.log.Error("a stored record cannot be read and was left out", zap.String("problem", p))
 	}
-	e.core.past = e.past
+	e.core.past, e.core.told = e.past, e.readLine
 	if e.tails, err = findTails(ctx, o.Store); err != nil {
 		return nil, err
 	}
@@ -429,6 +429,8 @@ func (e *Engine) sayWho(in Input, a Answer) {
 		if a.Err == nil {
 			e.log.Info("a recurring silence was removed", zap.String("name", in.Name), zap.String("by", in.By))
 		}
+	default:
+		e.sayChange(in, a)
 	}
 }
 

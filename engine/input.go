@@ -67,12 +67,31 @@ type (
 		Wait  time.Duration
 	}
 
-	// An Override changes who is on call, from now on or later, in one schedule.
+	// An Override changes who is on call, from now on or later, in one schedule. The answer has it as it was made.
 	Override struct {
 		Schedule string
 		Override oncall.Override
 		By       string
 	}
+
+	// DropOverride takes back one that was made at run time.
+	DropOverride struct{ Schedule, ID, By string }
+
+	// RequestSwap asks a user to swap time on call. The answer has the swap.
+	RequestSwap struct{ Swap Swap }
+
+	// SettleSwap accepts, declines or cancels a swap that was asked for.
+	SettleSwap struct {
+		ID   string // "SWAP-1"
+		Verb SwapVerb
+		By   string
+	}
+
+	// AddAbsence says that a user is unavailable for a time. The answer has the absence as it was made.
+	AddAbsence struct{ Absence oncall.Absence }
+
+	// DropAbsence takes back one that was made at run time.
+	DropAbsence struct{ User, ID, By string }
 )
 
 func (Alerts) input()   {}
@@ -80,6 +99,12 @@ func (Action) input()   {}
 func (Result) input()   {}
 func (Reload) input()   {}
 func (Override) input() {}
+
+func (DropOverride) input() {}
+func (RequestSwap) input()  {}
+func (SettleSwap) input()   {}
+func (AddAbsence) input()   {}
+func (DropAbsence) input()  {}
 
 func (SetSilence) input()    {}
 func (ExpireSilence) input() {}
@@ -107,6 +132,10 @@ const (
 type Answer struct {
 	Incident incident.Incident // after the action; zero where none was meant
 	Silence  router.Silence    // likewise
+	Override oncall.Override   // likewise
+	Swap     Swap              // likewise
+	Absence  oncall.Absence    // likewise
+	Warnings []string          // what the sender should think of again, as sentences; it is done all the same
 	Err      error             // an Error for what the sender did wrong; router.ErrNoSilence
 }
 

@@ -30,6 +30,11 @@ const (
 	prefAttempt   = "attempt/"      // <seq>: the delivery log
 	prefTurn      = "turn/"         // <policy>/<step>: round robin
 	prefOverride  = "override/"     // <schedule>/<seq>
+	keyNumber     = "meta/number"   // of the newest override or absence made at run time
+	prefSwap      = "swap/"         // <number>
+	prefAbsence   = "absence/"      // <user>/<seq>
+	prefBill      = "watch/"        // <schedule>: who is on call, and who is next
+	prefWatch     = "oncall/"       // <schedule>/<seq>: who was on call from when on
 	prefSilence   = "silence/"      // <id>
 	prefPlan      = "plan/"         // <name>: a recurring silence
 )
@@ -96,13 +101,21 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"event":    {},
 	"attempt":  {},
 	"turn":     {},
-	"override": {},
+	"override": {unchanged}, // 2: who made it, when, and by which swap
+	"number":   {},
+	"swap":     {},
+	"absence":  {},
+	"bill":     {},
+	"watch":    {},
 	"silence":  {},
 	"plan":     {},
 	"format":   {},
 	"alive":    {},
 	"current":  {},
 }
+
+// unchanged is the upgrade to a version that only has more members.
+func unchanged(value json.RawMessage) (json.RawMessage, error) { return value, nil }
 
 func encode(kind string, v any) []byte {
 	steps, known := upgrades[kind]

@@ -93,7 +93,29 @@ func samples() map[string]any {
 			Name: "weekly", Matchers: []router.MatcherSet{{{Name: "service", Type: labels.MatchEqual, Value: "batch"}}}, Cron: "0 22 * * SUN", For: 2 * time.Hour, TimeZone: "Europe/Lisbon",
 			Comment: "reindex", CreatedBy: "ana", ExpireWhenResolved: true,
 		},
-		"override": oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: at(0), End: at(60)},
+		"override": oncall.Override{
+			ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: at(0), End: at(60),
+			CreatedBy: "cy", CreatedAt: at(-5), Swap: "SWAP-3",
+		},
+		"number":  uint64(17),
+		"absence": oncall.Absence{ID: "ana-3", User: "ana", Start: at(0), End: at(60), Reason: "dentist <3", CreatedBy: "bo", CreatedAt: at(-5)},
+		"swap": Swap{
+			Number: 3, Schedule: "weekly", User: "ana", With: "bo", From: at(0), To: at(60), ForFrom: at(120), ForTo: at(240),
+			Gives: []oncall.Stretch{{Start: at(10), End: at(20)}, {Start: at(30), End: at(60)}}, Takes: []oncall.Stretch{{Start: at(120), End: at(180)}},
+			State: SwapAccepted, CreatedBy: "cy", CreatedAt: at(-5), ClosedBy: "bo", ClosedAt: at(-4), Overrides: []string{"weekly-1", "weekly-2"},
+		},
+		"watch": Watch{At: at(0), Users: []string{"ana", "bo"}, Layers: []string{"base", "override"}, Declared: true, Gone: true},
+		"bill": bill{
+			First: 3, Last: 7, Now: Watch{At: at(0), Users: []string{"ana"}, Layers: []string{"base"}},
+			Planned: []Watch{{At: at(60), Declared: true}, {At: at(70), Users: []string{"bo"}, Layers: []string{"base"}}}, Until: at(5000),
+		},
+	}
+}
+
+// earlierSamples are those of versions that had less to say, by kind and version.
+func earlierSamples() map[string]map[int]any {
+	return map[string]map[int]any{
+		"override": {1: oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: night, End: night.Add(time.Hour)}},
 	}
 }
 
@@ -116,10 +138,19 @@ func TestEveryFieldOfOldRecordsIsRead(t *testing.T) {
 		if err != nil || len(files) != len(upgrades[kind])+1 {
 			t.Errorf("%s has %d versions, and there are the records %v", kind, len(upgrades[kind])+1, files)
 		}
+		today := sample
 		for _, file := range files {
 			data, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
+			}
+			var e envelope
+			if err := json.Unmarshal(data, &e); err != nil {
+				t.Fatal(err)
+			}
+			sample := today
+			if less, ok := earlierSamples()[kind][e.Version]; ok {
+				sample = less
 			}
 			got := reflect.New(reflect.TypeOf(sample))
 			if err := decode(kind, data, got.Interface()); err != nil {

@@ -45,12 +45,15 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 	c.clock.advance(at)
 	c.now = at.Wall.Round(0)
 	c.past = func(n int) (incident.Incident, error) { return readIncident(ctx, s, n) }
+	c.told = func(schedule string, line uint64) (Watch, bool) { return readWatch(ctx, s, schedule, line) }
 	r := restorer{c: c, ctx: ctx, s: s}
 	for _, step := range []func() error{
 		r.checkFormat,
 		r.restoreAlive,
 		r.restoreCounters,
 		r.restoreRoster,
+		r.restoreChanges,
+		r.restoreBills,
 		r.restoreSilences,
 		r.restoreGroups,
 		r.restoreDeliveries,
@@ -205,13 +208,14 @@ func (r *restorer) restoreRoster() error {
 		if err != nil {
 			return err
 		}
-		made := r.c.overrides[schedule]
-		made.last = max(made.last, n)
+		r.c.number = max(r.c.number, n)
 		var o oncall.Override
 		if err = decode("override", value, &o); err == nil {
+			o.ID = madeID(schedule, n) // those of old have none
+			made := r.c.overrides[schedule]
 			made.list = append(made.list, o)
+			r.c.overrides[schedule] = made
 		}
-		r.c.overrides[schedule] = made
 		return err
 	})
 }
@@ -403,6 +407,7 @@ func (r *restorer) settle() {
 	for _, d := range r.inOrder() {
 		c.agenda.set("delivery/"+d.Key, d.Due())
 	}
+	c.keepWatches()
 }
 
 // rejoin finds the alerts that incidents and deliveries speak of, and the deliveries that incidents wait for.
@@ -471,7 +476,8 @@ func (r *restorer) rejoin() {
 func (r *restorer) revive(l *live) {
 	c := r.c
 	if l.incident.Open() && l.ladder.State() == "" {
-		// Its ladder could not be read. Somebody must hear of it all the same, if need be again.
+		// Its ladder could not be read. Somebody must hear of it all the same, if need be again; who had it may be gone.
+		c.become(l, incident.TriggeredAgain{})
 		c.relay(l)
 	}
 	if len(l.firing) == 0 && l.incident.Firing && !r.doubt {

@@ -58,44 +58,6 @@ func (r roster) Open(h escalation.Hours, at time.Time) (open bool, next time.Tim
 // Turn is how many turns of a step's round robin were taken.
 func (r roster) Turn(policy string, step int) int { return r.turns[fmt.Sprintf("%s/%d", policy, step)] }
 
-// override takes in a change of who is on call, made while running.
-func (c *Core) override(in Override) Answer {
-	if c.schedules[in.Schedule] == nil {
-		return Answer{Err: c.unknown("schedule", "schedule", in.Schedule, slices.Collect(maps.Keys(c.schedules)))}
-	}
-	made := c.overrides[in.Schedule]
-	if len(made.list) >= maxOverrides {
-		return Answer{Err: refuse("invalid", "schedule", "schedule %s has %d overrides, the most there can be; put lasting ones into the file", in.Schedule, maxOverrides)}
-	}
-	made.list = append(slices.Clone(made.list), in.Override)
-	if _, err := c.cfg.Schedules[in.Schedule].WithOverrides(made.list[len(made.list)-1:]); err != nil {
-		return Answer{Err: refuse("invalid", "override", "%s", err)}
-	}
-	made.last++
-	c.overrides[in.Schedule] = made
-	c.schedules[in.Schedule] = made.over(c.cfg.Schedules[in.Schedule])
-	c.put(fmt.Sprintf("%s%s/%s", prefOverride, in.Schedule, seqKey(made.last)), encode("override", in.Override))
-	return Answer{}
-}
-
-const maxOverrides = 10_000 // of one schedule, made at run time
-
-// overrides are those of one schedule that were made at run time, in the order of their making.
-type overrides struct {
-	list []oncall.Override
-	last uint64 // numbers their keys
-}
-
-// over is the file's schedule with the overrides. One that no longer fits (its layer was renamed) is left out; it comes
-// back with its layer.
-func (o overrides) over(s *oncall.Schedule) *oncall.Schedule {
-	if len(o.list) == 0 {
-		return s
-	}
-	with, _ := s.WithOverrides(o.list)
-	return with
-}
-
 // use takes a configuration and lays the overrides made at run time over its schedules.
 func (c *Core) use(cfg *Config) {
 	c.cfg = cfg
@@ -107,7 +69,9 @@ func (c *Core) use(cfg *Config) {
 
 // reload takes a new configuration. What is in flight keeps its policy (SPEC §5.9); groups keep their timers.
 func (c *Core) reload(cfg *Config) {
+	c.keepWatches() // by the schedules that held until now
 	c.use(cfg)
+	c.keepWatches()
 	c.routed(c.router.SetRoutes(cfg.Routing, c.now))
 	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
 		d := c.deliveries[key]
@@ -148,6 +112,7 @@ func (c *Core) shift(by time.Duration) {
 		c.agenda.set("fold", c.now)
 	}
 	c.usePlans() // their windows stay with the wall clock
+	c.keepWatches()
 }
 
 // closes is until when a closed incident may come back.

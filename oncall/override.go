@@ -19,6 +19,11 @@ type Override struct {
 	To    Civil     `json:"to,omitzero"`
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
+
+	// Of one made at run time; Swap is the swap it came from, as SWAP-3.
+	CreatedBy string    `json:"created_by,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	Swap      string    `json:"swap,omitempty"`
 }
 
 // Kind is what an override does.
@@ -44,6 +49,14 @@ func (o Override) String() string {
 		return o.User + " is added"
 	}
 	return o.User + " is removed"
+}
+
+// Span is from when until when an override acts in the schedule; zero where it says neither.
+func (s *Schedule) Span(o Override) (start, end time.Time) {
+	if o.From == 0 && o.To == 0 {
+		return o.Start, o.End
+	}
+	return o.From.First(s.spec.Zone), o.To.Last(s.spec.Zone)
 }
 
 // override is one made ready; its index in the schedule is its order of creation.

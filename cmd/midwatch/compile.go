@@ -47,7 +47,7 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 		}
 	}
 	for name, u := range cfg.Users {
-		user := engine.User{Name: name, FullName: u.FullName, TimeZone: u.TimeZone, High: u.High, Low: u.Low}
+		user := engine.User{Name: name, FullName: u.FullName, TimeZone: u.TimeZone, High: u.High, Low: u.Low, Unavailable: u.Unavailable}
 		for _, m := range u.Methods {
 			user.Methods = append(user.Methods, engine.Method{Name: m.Name, SendResolved: resolved[[2]string{name, m.Name}]})
 		}
