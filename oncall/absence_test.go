@@ -168,7 +168,19 @@ func TestConflictsAreWhereAbsenceAndDutyMeet(t *testing.T) {
 func holdSubstitute(t *rapid.T, s *Schedule, c Conflict, absences []Absence, others []*Schedule) {
 	var free []string
 	for _, l := range s.Spec().Layers {
-		for _, turn := range l.Rotation.Turns {
+		turns := l.Rotation.Turns
+		if l.Shared != nil {
+			for _, e := range l.Shared.Events {
+				zone := l.Zone
+				if zone == nil {
+					zone = s.Spec().Zone
+				}
+				if at := e.Stretch(zone); at.Start.Before(at.End) {
+					turns = append(turns, e.Who)
+				}
+			}
+		}
+		for _, turn := range turns {
 			for _, user := range turn {
 				busy := user == Nobody || user == c.User || slices.ContainsFunc(absences, func(a Absence) bool {
 					return a.User == user && a.Start.Before(c.End) && c.Start.Before(a.End)

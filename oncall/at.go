@@ -113,6 +113,9 @@ func (s *Schedule) Because(user string, t time.Time) string {
 		}
 		l := &s.layers[p.layer]
 		reason := fmt.Sprintf("turn %d of %d in layer %q", w.turn[p.layer]+1, len(l.turns.who), l.Name)
+		if l.Shared != nil {
+			reason = fmt.Sprintf("calendar %q in layer %q", l.Shared.Name, l.Name)
+		}
 		why = append(why, reason+s.until(s.turnEnds(p.layer, w), l.Zone))
 	}
 	return strings.Join(why, "; ")
@@ -184,7 +187,7 @@ func (l *layer) at(n *now) int32 {
 		return hole
 	}
 	m := n.moment(l.zone)
-	if m.begun < l.EffectiveFrom || l.EffectiveUntil != 0 && l.EffectiveUntil <= m.ended || !l.windows.hold(n) {
+	if m.begun < l.EffectiveFrom || l.EffectiveUntil != 0 && l.EffectiveUntil <= m.ended || !l.windows.hold(n) || l.except.hold(n) {
 		return hole
 	}
 	number := l.turns.number(n, l.zone)
@@ -212,7 +215,7 @@ func (l *layer) until(n *now, turn int32) int64 {
 		next = k.last(l.EffectiveUntil)
 	}
 	open := turn != hole || l.windows.hold(n)
-	next = min(next, l.windows.next(n, open))
+	next = min(next, l.windows.next(n, open), l.except.next(n, l.except.hold(n)))
 	if open {
 		next = min(next, l.turns.next(n, l.zone, l.turns.number(n, l.zone)))
 	}

@@ -129,6 +129,12 @@ func newWindows(ws []Window, home *time.Location, zone func(*time.Location) int)
 			}
 			u.parts = append(u.parts, zoned{&d, zone(where)})
 		}
+		if local := newStretches(w.Calendar.Events, false); len(local) > 0 {
+			u.parts = append(u.parts, zoned{local, zone(home)})
+		}
+		if instants := newStretches(w.Calendar.Events, true); len(instants) > 0 {
+			u.parts = append(u.parts, zoned{instants, zone(time.UTC)})
+		}
 	}
 	return u
 }
@@ -193,6 +199,7 @@ func startDays(ws []Window, home *time.Location) dates {
 				d.foreign = append(d.foreign, foreignDays{days.days, days.starts(), v.Zone, home})
 			}
 		}
+		d.listed = append(d.listed, eventDays(w.Calendar.Events, home)...)
 	}
 	if len(ws) == 0 {
 		week.weekdays = everyDay
@@ -200,5 +207,6 @@ func startDays(ws []Window, home *time.Location) dates {
 	if week.weekdays != 0 {
 		d.rules = append(d.rules, week)
 	}
+	slices.Sort(d.listed)
 	return d
 }

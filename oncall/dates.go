@@ -12,6 +12,7 @@ import (
 type dates struct {
 	rules   []rule
 	foreign []foreignDays
+	listed  []int64 // single days, in order
 	year    int     // counts begin on its 1 January
 	before  []int64 // before[i]: how many days in the set from then to year+i
 	// There are 14 calendars for a year: it begins on one of seven weekdays, and has a leap day or not. Where nothing
@@ -130,7 +131,7 @@ func (d *dates) counted(from Civil) {
 
 // countCalendars is nil where years differ by more than their calendars.
 func (d *dates) countCalendars() []yearCount {
-	if len(d.foreign) > 0 || slices.ContainsFunc(d.rules, func(r rule) bool { return len(r.years) > 0 }) {
+	if len(d.foreign) > 0 || len(d.listed) > 0 || slices.ContainsFunc(d.rules, func(r rule) bool { return len(r.years) > 0 }) {
 		return nil
 	}
 	counts := make([]yearCount, 14)
@@ -166,6 +167,13 @@ func (d *dates) mask(y, m int) (mask uint32) {
 	}
 	for i := range d.foreign {
 		mask |= d.foreign[i].mask(y, m)
+	}
+	if len(d.listed) > 0 {
+		first := dayOf(y, m, 1)
+		i, _ := slices.BinarySearch(d.listed, first)
+		for ; i < len(d.listed) && d.listed[i] < first+int64(daysIn(y, m)); i++ {
+			mask |= 1 << (d.listed[i] - first)
+		}
 	}
 	return mask
 }

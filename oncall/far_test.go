@@ -11,7 +11,7 @@ func TestTurnsAreCountedFarFromTheStart(t *testing.T) {
 	users := "ana, bo, cy, di, eva"
 	inMay := one(t, "UTC", rotation(t, users, "1996-01-05 09:00", "7d"))
 	inMay.Layers[0].Rotation.Count = ActiveDays
-	inMay.Layers[0].Active = []Window{{Calendar: &Calendar{"may", []Interval{{Months: []Span{{5, 5}}, MonthDays: []Span{{-3, -1}}}}}}}
+	inMay.Layers[0].Active = []Window{{Calendar: &Calendar{Name: "may", Intervals: []Interval{{Months: []Span{{5, 5}}, MonthDays: []Span{{-3, -1}}}}}}}
 	for _, c := range []struct {
 		what  string
 		spec  Spec

@@ -128,10 +128,10 @@ func drawSpans(t *rapid.T, most, low, high int, what string) (out []Span) {
 	return out
 }
 
-func drawWindows(t *rapid.T, what string) (ws []Window) {
+func drawWindows(t *rapid.T, s stage, what string) (ws []Window) {
 	for range rapid.IntRange(0, 3).Draw(t, what) {
 		var w Window
-		switch rapid.IntRange(0, 5).Draw(t, what+" form") {
+		switch rapid.IntRange(0, 6).Draw(t, what+" form") {
 		case 0:
 			w.Week = true
 			w.From = rapid.IntRange(0, 6).Draw(t, "from day")*dayMinutes + drawClock(t, "from")
@@ -153,7 +153,9 @@ func drawWindows(t *rapid.T, what string) (ws []Window) {
 					v.Times = append(v.Times, s)
 				}
 			}
-			w.Calendar = &Calendar{"some-hours", []Interval{v}}
+			w.Calendar = &Calendar{Name: "some-hours", Intervals: []Interval{v}}
+		case 2:
+			w.Calendar = &Calendar{Name: "shared", Events: drawEvents(t, s)}
 		default:
 			if rapid.Bool().Draw(t, "days named") {
 				w.Days = Weekdays(rapid.IntRange(1, 127).Draw(t, "days"))
@@ -166,6 +168,22 @@ func drawWindows(t *rapid.T, what string) (ws []Window) {
 		ws = append(ws, w)
 	}
 	return ws
+}
+
+// drawEvents draws some that overlap, some whole days, some that take no time, and some that name nobody.
+func drawEvents(t *rapid.T, s stage) (events []Event) {
+	for range rapid.IntRange(0, 6).Draw(t, "events") {
+		e := Event{From: drawCivil(t, s, 5, "event"), Instant: rapid.Bool().Draw(t, "an instant")}
+		if rapid.IntRange(0, 2).Draw(t, "whole days") == 0 {
+			e.From -= Civil(e.From.minute())
+			e.To = e.From + Civil(rapid.IntRange(1, 3).Draw(t, "days"))*dayMinutes
+		} else {
+			e.To = e.From + Civil(rapid.IntRange(0, 2*dayMinutes).Draw(t, "event length"))
+		}
+		e.Who = rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{Nobody}, cast...)), 0, 2, rapid.ID).Draw(t, "who")
+		events = append(events, e)
+	}
+	return events
 }
 
 func drawRotation(t *rapid.T, s stage) Rotation {
@@ -209,12 +227,20 @@ func drawRotation(t *rapid.T, s stage) Rotation {
 func drawSpec(t *rapid.T, s stage) Spec {
 	spec := Spec{Name: "random", Zone: s.zone}
 	for i := range rapid.IntRange(1, 4).Draw(t, "layers") {
-		l := Layer{Name: fmt.Sprintf("layer-%d", 9-i), Rotation: drawRotation(t, s), Active: drawWindows(t, "active")}
+		l := Layer{Name: fmt.Sprintf("layer-%d", 9-i), Active: drawWindows(t, s, "active")}
+		if rapid.IntRange(0, 4).Draw(t, "shared") == 0 {
+			l.Shared = &Calendar{Name: "rota", Events: drawEvents(t, s)}
+		} else {
+			l.Rotation = drawRotation(t, s)
+		}
+		if rapid.IntRange(0, 3).Draw(t, "excepted") == 0 {
+			l.Except = drawWindows(t, s, "except")
+		}
 		if rapid.IntRange(0, 4).Draw(t, "zone of its own") == 0 {
 			l.Zone = rapid.SampledFrom([]*time.Location{elsewhere, time.UTC}).Draw(t, "layer zone")
 		}
 		for _, w := range l.Active { // active days by other zones' clocks have a test of their own
-			if w.Calendar != nil && l.Rotation.Every.Unit != Day && rapid.Bool().Draw(t, "calendar elsewhere") {
+			if w.Calendar != nil && len(w.Calendar.Intervals) > 0 && l.Rotation.Every.Unit != Day && rapid.Bool().Draw(t, "calendar elsewhere") {
 				w.Calendar.Intervals[0].Zone = elsewhere
 			}
 		}
@@ -249,7 +275,7 @@ func drawSpec(t *rapid.T, s stage) Spec {
 		}
 		spec.Overrides = append(spec.Overrides, o)
 	}
-	spec.Uncovered = drawWindows(t, "uncovered")
+	spec.Uncovered = drawWindows(t, s, "uncovered")
 	return spec
 }
 

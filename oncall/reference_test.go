@@ -128,7 +128,14 @@ type refLayer struct {
 	Layer
 	effective stretch
 	windows   []stretch
+	except    []stretch
 	shifts    []stretch
+	shared    []refEvent
+}
+
+type refEvent struct {
+	stretch
+	who []string
 }
 
 // upstream is a calendar as Alertmanager itself would hold it.
@@ -158,6 +165,12 @@ func windowsOn(w Window, day minute) (out []stretch) {
 	monday := (int(date.Weekday()) + 6) % 7
 	switch {
 	case w.Calendar != nil:
+		for _, e := range w.Calendar.Events {
+			from, to := unixMinute(e.From), unixMinute(e.To)
+			if from < to && from-positiveMod(from, 1440) == day {
+				out = append(out, stretch{from: from, to: to})
+			}
+		}
 		for _, v := range w.Calendar.Intervals {
 			times := v.Times
 			if len(times) == 0 {
@@ -198,7 +211,11 @@ func (t *table) windows(ws []Window) (out []stretch) {
 		for _, w := range ws {
 			for _, v := range parts(w) {
 				there := t
-				if v.Calendar != nil && v.Calendar.Intervals[0].Zone != nil {
+				if v.Calendar != nil && len(v.Calendar.Events) > 0 {
+					if v.Calendar.Events[0].Instant {
+						there = tableOf(time.UTC, t.from, t.to)
+					}
+				} else if v.Calendar != nil && v.Calendar.Intervals[0].Zone != nil {
 					there = tableOf(v.Calendar.Intervals[0].Zone, t.from, t.to)
 				}
 				for _, s := range windowsOn(v, day) {
@@ -210,7 +227,7 @@ func (t *table) windows(ws []Window) (out []stretch) {
 	return out
 }
 
-// parts gives each interval of a calendar a window of its own.
+// parts gives each interval and event of a calendar a window of its own.
 func parts(w Window) (out []Window) {
 	if w.Calendar == nil {
 		return []Window{w}
@@ -218,10 +235,29 @@ func parts(w Window) (out []Window) {
 	for _, v := range w.Calendar.Intervals {
 		out = append(out, Window{Calendar: &Calendar{Intervals: []Interval{v}}})
 	}
+	for _, e := range w.Calendar.Events {
+		out = append(out, Window{Calendar: &Calendar{Events: []Event{e}}})
+	}
 	return out
 }
 
 func positiveMod(a, b int64) int64 { return ((a % b) + b) % b }
+
+// local is the window with its calendar's instants as the zone's clocks show them.
+func (t *table) local(w Window) Window {
+	if w.Calendar == nil || len(w.Calendar.Events) == 0 {
+		return w
+	}
+	c := *w.Calendar
+	c.Events = slices.Clone(c.Events)
+	for i, e := range c.Events {
+		if e.Instant && e.From < e.To {
+			at := Civil(wallMinute(unixMinute(e.From), t.zone) + 719162*1440)
+			c.Events[i] = Event{From: at, To: at + 1}
+		}
+	}
+	return Window{Calendar: &c}
+}
 
 // shifts lists every turn from the rotation's start until past the table's end.
 func (t *table) shifts(r Rotation, active []Window) []stretch {
@@ -261,7 +297,7 @@ func (t *table) shifts(r Rotation, active []Window) []stretch {
 		for day := midnight; day < end; day += 1440 {
 			starts := len(active) == 0
 			for _, w := range active {
-				starts = starts || len(windowsOn(w, day)) > 0
+				starts = starts || len(windowsOn(t.local(w), day)) > 0
 			}
 			if !starts {
 				continue
@@ -330,6 +366,18 @@ func newReference(spec Spec, from, to minute) *reference {
 		if l.EffectiveUntil != 0 {
 			ref.effective.to = t.end(unixMinute(l.EffectiveUntil))
 		}
+		if len(l.Except) > 0 {
+			ref.except = within(t.windows(l.Except))
+		}
+		if l.Shared != nil {
+			for _, e := range l.Shared.Events {
+				there := t
+				if e.Instant {
+					there = tableFor(time.UTC)
+				}
+				ref.shared = append(ref.shared, refEvent{stretch{from: there.start(unixMinute(e.From)), to: there.end(unixMinute(e.To))}, e.Who})
+			}
+		}
 		if len(l.Rotation.Turns) > 0 {
 			ref.shifts = within(t.shifts(l.Rotation, l.Active))
 		}
@@ -383,7 +431,20 @@ func (r *reference) answer(u minute) (users, layers []string, declared bool) {
 	}
 	for i, l := range r.layers {
 		var own []seat
-		if holds(l.effective) && slices.ContainsFunc(l.windows, holds) {
+		if holds(l.effective) && slices.ContainsFunc(l.windows, holds) && !slices.ContainsFunc(l.except, holds) {
+			named := false
+			for _, e := range l.shared {
+				if !holds(e.stretch) {
+					continue
+				}
+				named = named || len(e.who) > 0
+				for _, who := range e.who {
+					if who != Nobody && !slices.ContainsFunc(own, func(s seat) bool { return s.who == who }) {
+						own = append(own, seat{who, []string{who}, i})
+					}
+				}
+			}
+			intended = intended || named && len(own) == 0
 			for _, s := range l.shifts {
 				if !holds(s) {
 					continue

@@ -46,6 +46,8 @@ type turns struct {
 	kind  kind
 	n     int64 // minutes, seconds, months or marks in a turn
 	marks marks
+
+	entries []entry // byEntry: who has which
 }
 
 type kind int
@@ -55,6 +57,7 @@ const (
 	byElapsed             // every n seconds
 	byMonth               // every n months
 	byMark                // at every nth mark
+	byEntry               // as a shared calendar says
 )
 
 // marks are minutes of some days at which a turn may change: a cron expression's times, or the start's time
@@ -104,6 +107,10 @@ func newTurns(r Rotation, active dates, count Count) turns {
 
 // number is the turn at a moment, from 0, or -1 before the start.
 func (t *turns) number(n *now, zone int) int64 {
+	if t.kind == byEntry {
+		i, _ := t.entryAt(n.at)
+		return int64(i)
+	}
 	m := n.moment(zone)
 	if m.begun < t.start {
 		return -1
@@ -124,6 +131,10 @@ func (t *turns) number(n *now, zone int) int64 {
 
 // next is when the number may change.
 func (t *turns) next(n *now, zone int, number int64) int64 {
+	if t.kind == byEntry {
+		_, next := t.entryAt(n.at)
+		return next
+	}
 	k := n.clock(zone)
 	switch {
 	case number < 0:

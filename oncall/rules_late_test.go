@@ -52,7 +52,7 @@ func TestRule8Windows(t *testing.T) {
 func TestRule8NamedIntervals(t *testing.T) {
 	hours := Interval{Weekdays: []Span{{1, 5}}, Times: []Span{{9 * 60, 17 * 60}}, MonthDays: []Span{{-7, -1}}}
 	spec := one(t, "America/New_York", rotation(t, "ana", "2026-01-01 00:00", "1w"))
-	spec.Layers[0].Active = []Window{{Calendar: &Calendar{"last-week", []Interval{hours}}}}
+	spec.Layers[0].Active = []Window{{Calendar: &Calendar{Name: "last-week", Intervals: []Interval{hours}}}}
 	expect(t, spec, "2026-05-22 00:00", "2026-05-27 00:00", `
 		2026-05-25 13:00 – 2026-05-25 21:00 ana
 		2026-05-26 13:00 – 2026-05-26 21:00 ana`)

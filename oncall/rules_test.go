@@ -332,7 +332,7 @@ func TestRule6ActiveDays(t *testing.T) {
 	// Sunday to Thursday in Lisbon.
 	spec := one(t, "Europe/Lisbon", rotation(t, "ana, bo, cy, di, eva", "2026-01-11 12:00", "1d"))
 	spec.Layers[0].Rotation.Count = ActiveDays
-	spec.Layers[0].Active = []Window{{Calendar: &Calendar{"tokyo", []Interval{{Weekdays: []Span{{1, 5}}, Zone: loadZone("Asia/Tokyo")}}}}}
+	spec.Layers[0].Active = []Window{{Calendar: &Calendar{Name: "tokyo", Intervals: []Interval{{Weekdays: []Span{{1, 5}}, Zone: loadZone("Asia/Tokyo")}}}}}
 	expect(t, spec, "2026-01-11 00:00", "2026-01-19 13:00", `
 		2026-01-11 15:00 – 2026-01-12 12:00 ana
 		2026-01-12 12:00 – 2026-01-13 12:00 bo

@@ -27,10 +27,12 @@ type Layer struct {
 	Name           string
 	Mode           Mode
 	Rotation       Rotation
+	Shared         *Calendar      // whose events say who is on call, in place of a Rotation
 	Zone           *time.Location // absent: the schedule's
 	EffectiveFrom  Civil          // absent: always was
 	EffectiveUntil Civil          // absent: for ever
 	Active         []Window       // their union; absent: always
+	Except         []Window       // not then, whatever Active says; absent: never
 }
 
 // Mode is how a layer meets what is below it.
@@ -82,6 +84,7 @@ type layer struct {
 	zone    int
 	turns   turns
 	windows windows
+	except  windows
 }
 
 // New checks a spec and makes it ready. The error is Problems.
@@ -178,6 +181,13 @@ func (s *Schedule) newLayer(l Layer) layer {
 	if len(l.Active) > 0 {
 		ready.windows = newWindows(l.Active, l.Zone, s.zoneIndex)
 	}
+	if len(l.Except) > 0 {
+		ready.except = newWindows(l.Except, l.Zone, s.zoneIndex)
+	}
+	if l.Shared != nil {
+		ready.turns = newEventTurns(l.Shared.Events, l.Zone)
+		return ready
+	}
 	var active dates
 	count := l.count()
 	if count == ActiveDays {
@@ -201,6 +211,14 @@ func (l Layer) check(ps *Problems, where string) {
 	at := func(err error, what string) { ps.add(err, "%s.%s", where, what) }
 	if l.Mode != "" && l.Mode != ModeReplace && l.Mode != ModeAdd {
 		at(fmt.Errorf("%q is no mode; write replace or add", l.Mode), "mode")
+	}
+	if l.Shared != nil {
+		if len(r.Turns) > 0 || r.Start != 0 || r.Every != (Every{}) || r.Handoff.text != "" || r.Count != "" {
+			at(errors.New("a layer has a rotation or a calendar, not both"), "calendar")
+		}
+		at(checkEvents(l.Shared.Events), "calendar")
+		l.checkLimits(ps, where)
+		return
 	}
 	if r.Start == 0 {
 		at(errors.New("absent; write the local time of the first turn, such as 2026-01-05 09:00"), "rotation.start")
@@ -233,10 +251,16 @@ func (l Layer) check(ps *Problems, where string) {
 			at(errors.New("a user without a name"), fmt.Sprintf("rotation.users[%d]", i))
 		}
 	}
+	l.checkLimits(ps, where)
+}
+
+// checkLimits checks what holds for a layer whoever fills it.
+func (l Layer) checkLimits(ps *Problems, where string) {
 	if l.EffectiveFrom != 0 && l.EffectiveUntil != 0 && l.EffectiveUntil <= l.EffectiveFrom {
-		at(fmt.Errorf("%s is not after effective_from, %s", l.EffectiveUntil, l.EffectiveFrom), "effective_until")
+		ps.add(fmt.Errorf("%s is not after effective_from, %s", l.EffectiveUntil, l.EffectiveFrom), "%s.effective_until", where)
 	}
 	checkWindows(ps, l.Active, where+".active")
+	checkWindows(ps, l.Except, where+".except")
 }
 
 func checkWindows(ps *Problems, ws []Window, where string) {

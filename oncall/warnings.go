@@ -15,6 +15,11 @@ func (s *Schedule) Warnings() []Problem {
 			ps = append(ps, Problem{fmt.Sprintf("layers[%d]%s", i, what), fmt.Sprintf(format, args...)})
 		}
 		switch {
+		case l.Shared != nil:
+			if len(l.turns.who) == 0 {
+				warn(".calendar", "calendar %q names nobody; layer %q is a hole for ever", l.Shared.Name, l.Name)
+			}
+			continue
 		case len(l.turns.who) == 0:
 			warn(".rotation.users", "layer %q has no users; it is a hole for ever", l.Name)
 			continue
@@ -98,7 +103,7 @@ func (s *Schedule) hiddenBy(i int) string {
 		l := &s.layers[j]
 		above := clock{zone: l.Zone}
 		someNobody := slices.ContainsFunc(l.turns.who, func(who []string) bool { return len(who) == 0 })
-		if l.Mode == ModeAdd || len(l.turns.who) == 0 || someNobody ||
+		if l.Mode == ModeAdd || l.Shared != nil || len(l.turns.who) == 0 || someNobody ||
 			above.first(max(l.turns.start, l.EffectiveFrom)) > start {
 			continue
 		}

@@ -12,7 +12,7 @@ import (
 //   - Days, From, To: on each of Days (none named: on every day), between two minutes of the day. To not
 //     after From is on the next day, so that equal means a whole day, and the zero Window is all of every day.
 //   - Week: one window a week, From and To being minutes since Monday 00:00. Equal means the whole week.
-//   - Calendar: the named time interval, and nothing else.
+//   - Calendar: the named time interval or shared calendar, and nothing else.
 //
 // The weekday belongs to the window's start: SPEC §4.8.
 type Window struct {
@@ -22,10 +22,11 @@ type Window struct {
 	Calendar *Calendar
 }
 
-// A Calendar is one of the file's time intervals: the union of its Intervals.
+// A Calendar is one of the file's time intervals, or a shared calendar: the union of its Intervals and Events.
 type Calendar struct {
 	Name      string
 	Intervals []Interval
+	Events    []Event
 }
 
 // An Interval holds where all of its fields do. An absent field holds always. Numbers are Alertmanager's:
