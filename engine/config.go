@@ -16,6 +16,7 @@ type Config struct {
 	Routing      router.Options
 	Users        map[string]User
 	Schedules    map[string]*oncall.Schedule
+	Notices      map[string]Notices // by schedule; absent: the defaults
 	Policies     map[string]escalation.Policy
 	Paging       escalation.Paging
 	ReopenWindow time.Duration
@@ -29,6 +30,7 @@ type Config struct {
 type User struct {
 	Name, FullName, TimeZone string
 	Methods                  []Method // in the file's order
+	Notices                  []string // the methods by which they are told what is no page
 	High, Low                []escalation.Rule
 	Unavailable              []oncall.Absence // in the file's order; ID and User are not set
 }

@@ -48,12 +48,16 @@ type Core struct {
 	number  uint64 // of the newest override or absence made at run time
 
 	lastSwap int    // number of the newest
+	changes  uint64 // notices of changed time on call so far, in this life
 	refused  uint64 // alerts past the limit of their name
 	records  uint64 // of the newest line of the delivery log or chunk of members
 
 	clock  clock
 	now    time.Time
 	acting Action // the one being taken; zero between them
+
+	cause cause                   // why schedules change, while they do
+	moved map[string][]DutyChange // whose time on call that changes
 
 	unweighed bool // restored, and not yet seen whose paging silences hold back
 
@@ -116,6 +120,7 @@ type Send struct {
 	Also     []string          // who else was paged so far
 	NextAt   time.Time         // when the ladder goes on
 	NextWho  []string
+	Digest   []incident.Incident // what a digest lists
 }
 
 // Turn is what one call of Core.Turn led to.
@@ -183,6 +188,7 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 	for _, in := range inputs {
 		c.unit()
 		answers = append(answers, c.take(in))
+		c.tellMoved()
 	}
 	if c.unweighed { // a crash may have come between a silence's turn and what was to follow
 		c.unweighed = false
@@ -294,7 +300,7 @@ func (c *Core) elapsed(name string) {
 		if p, ok := c.plans[rest]; ok {
 			c.keepPlan(p)
 		}
-	case "watch":
+	case "watch", "remind":
 		c.keepWatch(rest)
 	case "swap":
 		n, _ := strconv.Atoi(rest)

@@ -90,7 +90,7 @@ func playNight(t *testing.T, seed uint64, cut int, before bool) (commits int) {
 	over := make(chan struct{})
 	go func() { // so that a failure ends this night alone
 		defer close(over)
-		w := newWorld(replay{t, seed, fmt.Sprintf("cut at commit %d, before it: %v", cut, before)}, house(withDelays), seed)
+		w := newWorld(replay{t, seed, fmt.Sprintf("cut at commit %d, before it: %v", cut, before)}, noticed(Notices{Before: []time.Duration{2 * time.Hour}, Handoff: HandoffAlways}, withDelays), seed)
 		w.net.outcome = chance(seed)
 		w.deeds = w.anyNight(40 * time.Minute)
 		w.onStart = (*world).holdRestart

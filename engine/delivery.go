@@ -46,6 +46,7 @@ type Delivery struct {
 	OnCall string `json:"on_call,omitempty"` // why it is this user
 
 	Group *GroupMessage `json:"group,omitempty"` // what a receiver is told about a group
+	Duty  *DutyNote     `json:"duty,omitempty"`  // what a user is told about their time on call
 
 	Created  time.Time `json:"created"`
 	GiveUp   time.Time `json:"give_up"`

@@ -110,6 +110,7 @@ func (c *Core) send(d Delivery) Send {
 	}
 	l := c.live[d.Incident]
 	if l == nil {
+		s.Digest = c.digestOf(d)
 		return s
 	}
 	s.Incident = l.incident
@@ -169,6 +170,9 @@ func (c *Core) result(in Result) {
 	case d.Group != nil:
 		c.drop(d.Key)
 		c.groupResult(next, final, why, in.Verdict.State)
+	case d.Duty != nil:
+		c.drop(d.Key)
+		c.noticeResult(next, final, why)
 	default:
 		l := c.live[d.Incident]
 		c.drop(d.Key)

@@ -69,17 +69,29 @@ func (c *Core) override(in Override) Answer {
 		return Answer{Err: refuse("invalid", "by", "\"by\" is longer than %d characters", maxName)}
 	}
 	if _, err := file.WithOverrides([]oncall.Override{o}); err != nil {
-		return Answer{Err: refuse("invalid", "override", "%s", err)}
+		return Answer{Err: refuse("invalid", "", "%s", plainly(err))}
 	}
-	if _, end := file.Span(o); !end.After(c.now) {
+	if start, end := file.Span(o); !end.After(start) {
+		return Answer{Err: refuse("invalid", "to", "the clocks of %s skip all of it; name times that exist on that day", file.Spec().Zone)}
+	} else if !end.After(c.now) {
 		return Answer{Err: refuse("invalid", "to", "it would have ended at %s; what has been stays as it was recorded, so make one that ends in the future", instantText(end))}
 	}
 	if err := c.roomForOverrides(in.Schedule, 1); err != nil {
 		return Answer{Err: err}
 	}
 	was, others := c.schedules[in.Schedule], c.overrides[in.Schedule].list
+	c.cause = cause{in.By, o.String()}
 	made := c.makeOverrides(in.Schedule, o)
 	return Answer{Override: made[0], Warnings: oncall.Doubts(was, c.schedules[in.Schedule], made[0], c.now, others, c.allAbsences())}
+}
+
+// plainly says what is wrong without the place in a file that nobody wrote.
+func plainly(err error) string {
+	var why oncall.Problems
+	if errors.As(err, &why) && len(why) > 0 {
+		return why[0].What
+	}
+	return err.Error()
 }
 
 // makeOverrides makes overrides that were checked, in one unit with what they change now.
@@ -146,6 +158,7 @@ func (c *Core) dropOverride(in DropOverride) Answer {
 		return Answer{Err: refuse("conflict", "id", "%s was over at %s; what has been stays as it was recorded", o.ID, instantText(end))}
 	}
 	c.keepWatch(in.Schedule)
+	c.cause = cause{in.By, fmt.Sprintf("the override %q was taken back", o.String())}
 	made.list = slices.Delete(slices.Clone(made.list), i, i+1)
 	c.put(overrideKey(in.Schedule, numberOf(o.ID)), nil)
 	c.keepNumber()
@@ -208,9 +221,8 @@ func (e *Engine) Overrides(schedule string) (views []OverrideView) {
 	}
 	for _, o := range made {
 		v := view(o)
-		var why oncall.Problems
-		if _, err := file.WithOverrides([]oncall.Override{o}); errors.As(err, &why) && len(why) > 0 {
-			v.Problem = why[0].What
+		if _, err := file.WithOverrides([]oncall.Override{o}); err != nil {
+			v.Problem = plainly(err)
 		}
 		views = append(views, v)
 	}

@@ -97,7 +97,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"incident": {},
 	"ladder":   {},
 	"member":   {},
-	"delivery": {},
+	"delivery": {unchanged}, // 2: notices about time on call
 	"event":    {},
 	"attempt":  {},
 	"turn":     {},

@@ -70,11 +70,10 @@ func samples() map[string]any {
 			Firing: true, Held: true,
 		},
 		"ladder": ladderRecord{Ladder: page, Told: map[string]Notice{"ana/chat": {User: "ana", Via: "chat", Page: "INC-7/1.1/ana.chat/1"}}, Moved: -time.Hour},
-		"delivery": Delivery{
-			Key: "INC-7/2.1/channel/3/board/1", Event: deliverPage, Incident: 7, Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat",
-			Receiver: "channel", Integration: "board", Index: 1, Parent: "INC-7/2.1/channel/3", Policy: "db", Rung: 2, Cycle: 1, Reason: "no acknowledgement of step 1 in 5m", OnCall: "on call in weekly (base)",
-			Group: group, Created: at(1), GiveUp: at(31), Next: at(2), Attempts: 2, Withdrawn: true, Reached: true,
-		},
+		"delivery": fullDelivery(group, &DutyNote{
+			Schedule: "weekly", Start: at(60), End: at(120), With: []string{"bo"}, More: 2, Why: "bo replaces ana", By: "cy",
+			Changes: []DutyChange{{Schedule: "weekly", Start: at(60), End: at(90), On: true}},
+		}),
 		"event": incident.Event{
 			Seq: 9, At: at(4), Kind: incident.Paged, Incident: "INC-7", Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat", Receiver: "channel",
 			By: "bo", Policy: "db", Step: 2, Cycle: 1, Severity: "sev2", Text: "well", Reason: "because", OnCall: "on call in weekly (base)", Key: "INC-7/2.1/ana.chat/3",
@@ -108,13 +107,25 @@ func samples() map[string]any {
 		"bill": bill{
 			First: 3, Last: 7, Now: Watch{At: at(0), Users: []string{"ana"}, Layers: []string{"base"}},
 			Planned: []Watch{{At: at(60), Declared: true}, {At: at(70), Users: []string{"bo"}, Layers: []string{"base"}}}, Until: at(5000),
+			Told: map[string]time.Time{"ana now": at(0), "bo 1h0m0s": at(60)},
 		},
+	}
+}
+
+// fullDelivery has every field set. Its group's alerts are not stored with it.
+func fullDelivery(group *GroupMessage, duty *DutyNote) Delivery {
+	at := func(minute int) time.Time { return night.Add(time.Duration(minute) * time.Minute) }
+	return Delivery{
+		Key: "INC-7/2.1/channel/3/board/1", Event: deliverPage, Incident: 7, Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat",
+		Receiver: "channel", Integration: "board", Index: 1, Parent: "INC-7/2.1/channel/3", Policy: "db", Rung: 2, Cycle: 1, Reason: "no acknowledgement of step 1 in 5m", OnCall: "on call in weekly (base)",
+		Group: group, Duty: duty, Created: at(1), GiveUp: at(31), Next: at(2), Attempts: 2, Withdrawn: true, Reached: true,
 	}
 }
 
 // earlierSamples are those of versions that had less to say, by kind and version.
 func earlierSamples() map[string]map[int]any {
 	return map[string]map[int]any{
+		"delivery": {1: fullDelivery(samples()["delivery"].(Delivery).Group, nil)},
 		"override": {1: oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: night, End: night.Add(time.Hour)}},
 	}
 }

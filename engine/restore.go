@@ -407,7 +407,9 @@ func (r *restorer) settle() {
 	for _, d := range r.inOrder() {
 		c.agenda.set("delivery/"+d.Key, d.Due())
 	}
+	c.cause = cause{why: "the configuration was changed"}
 	c.keepWatches()
+	c.tellMoved()
 }
 
 // rejoin finds the alerts that incidents and deliveries speak of, and the deliveries that incidents wait for.
@@ -435,6 +437,7 @@ func (r *restorer) rejoin() {
 		case d.Group != nil:
 			d.Group.revive(func(fp uint64) *router.Alert { return wanted[fp] })
 			r.state.InFlight = append(r.state.InFlight, d.Group.notify)
+		case d.Duty != nil:
 		case l == nil:
 			delete(c.deliveries, d.Key)
 			if r.isOver(d.Incident) {

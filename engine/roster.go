@@ -70,6 +70,7 @@ func (c *Core) use(cfg *Config) {
 // reload takes a new configuration. What is in flight keeps its policy (SPEC §5.9); groups keep their timers.
 func (c *Core) reload(cfg *Config) {
 	c.keepWatches() // by the schedules that held until now
+	c.cause = cause{why: "the configuration was changed"}
 	c.use(cfg)
 	c.keepWatches()
 	c.routed(c.router.SetRoutes(cfg.Routing, c.now))

@@ -164,7 +164,7 @@ func (c *Core) fillSwap(s *Swap, paid bool) error {
 func (c *Core) swapTimes(schedule, user, field string, from, to time.Time) ([]oncall.Stretch, error) {
 	times := c.schedules[schedule].Times(user, from, to)
 	if len(times) == 0 {
-		return nil, refuse("invalid", field, "%s is not on call in %s between %s and %s; midwatch oncall shifts shows when", user, schedule, instantText(from), instantText(to))
+		return nil, refuse("invalid", field, "%s is not on call in %s between %s and %s; midwatch oncall next --user %s shows when", user, schedule, instantText(from), instantText(to), user)
 	}
 	if len(times) > maxStretches {
 		return nil, refuse("invalid", field, "that is %d shifts of %s, more than the %d of one swap; ask for less time", len(times), user, maxStretches)
@@ -257,6 +257,7 @@ func (c *Core) acceptSwap(s *Swap) Answer {
 	if err := c.roomForOverrides(s.Schedule, len(overrides)); err != nil {
 		return Answer{Swap: *s, Err: err}
 	}
+	c.cause = cause{s.With, s.ID() + " was accepted"}
 	for i := range overrides {
 		overrides[i].CreatedBy, overrides[i].CreatedAt, overrides[i].Swap = s.With, c.now, s.ID()
 	}

@@ -48,6 +48,8 @@ type bill struct {
 	Now     Watch     `json:"now"`               // line Last
 	Planned []Watch   `json:"planned,omitempty"` // what comes after
 	Until   time.Time `json:"until,omitzero"`    // Planned is whole before this; zero: for ever
+	// When the shift began of which a user ("ana now") was told, or begins ("ana 24h0m0s").
+	Told map[string]time.Time `json:"told,omitempty"`
 
 	looked time.Time        // up to here everything is recorded; zero: ask Planned first
 	made   *oncall.Schedule // what Planned was made of
@@ -89,25 +91,52 @@ func (c *Core) keepWatch(name string) {
 		b = &bill{}
 		c.bills[name] = b
 	}
-	before := b.Last
+	before, were := b.Last, b.Now.Users
 	changed := c.unwind(name, b)
+	b.forgetTold(c.now)
 	if s == nil {
 		c.agenda.set("watch/"+name, zeroTime)
+		c.remind(name, b, nil)
 		if !b.Now.Gone {
 			c.fill(name, b, nil)
+			c.compare(name, b.expected(c.now), b.Until, nil, zeroTime)
 			c.tell(name, b, Watch{At: c.now.UTC(), Gone: true})
 			b.Planned, b.Until = nil, zeroTime
 		}
 	} else {
 		c.fill(name, b, s)
+		expected, until := b.expected(c.now), b.Until
 		c.tell(name, b, watchAt(s, c.now))
+		if before > 0 && b.made != s {
+			is, isUntil := planOf(s, c.now)
+			c.compare(name, expected, until, append([]Watch{b.Now}, is...), isUntil)
+		}
 		changed = b.plan(s, c.now) || changed
+		if before > 0 && b.Last != before {
+			c.welcome(name, b, s, were)
+		}
+		changed = c.remind(name, b, s) || changed
 		c.agenda.set("watch/"+name, s.NextChange(c.now))
 	}
 	b.looked = c.now
 	if changed || b.Last != before {
 		c.put(prefBill+name, encode("bill", b))
 	}
+}
+
+// expected is who is on call now and later by what was planned; never empty.
+func (b *bill) expected(now time.Time) []Watch {
+	w := b.Now
+	if w.Gone {
+		w.Users = nil
+	}
+	all := []Watch{w}
+	for _, p := range b.Planned {
+		if p.At.After(now) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // unwind takes out what was recorded for a time that is yet to come, because the clock was set back. It will be recorded
