@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"oncall":     {},
 	"notify":     {},
 	"store":      {},
+	"calendar":   {},
 
 	"gossip": {"router"},
 	"draw":   {"oncall"},
@@ -35,7 +36,7 @@ var arrows = map[string][]string{
 	"store/storetest": {"store"},
 
 	"engine": {"router", "incident", "escalation", "oncall", "store"},
-	"config": {"router", "incident", "escalation", "oncall", "notify"},
+	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
 	"web":    {"engine", "router", "incident", "escalation", "oncall"},
 	"api":    {"engine", "router", "incident", "escalation", "oncall"},

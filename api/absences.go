@@ -32,9 +32,10 @@ type Absences struct {
 }
 
 // Leave is the body of POST users/{name}/absences. From and To are both instants, or both wall times of the user's zone.
+// Without From it begins now, and To may be either.
 type Leave struct {
 	By     string `json:"by"`
-	From   string `json:"from"`
+	From   string `json:"from,omitempty"`
 	To     string `json:"to"`
 	Reason string `json:"reason,omitempty"`
 }
@@ -139,13 +140,17 @@ func (a *API) postAbsence(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
 		return
 	}
-	t, err := readRange("from", body.From, "to", body.To, "the user's zone")
+	zone := a.zoneOf(name)
+	t, err := a.readFromNow(body.From, body.To, zone, "the user's zone")
+	if err == nil {
+		err = t.check(zone)
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	absence := oncall.Absence{User: name, Reason: body.Reason, CreatedBy: body.By}
-	absence.Start, absence.End = t.in(a.zoneOf(name))
+	absence.Start, absence.End = t.in(zone)
 	absence.Start, absence.End = absence.Start.UTC(), absence.End.UTC()
 	done := a.o.Engine.Do(r.Context(), engine.AddAbsence{Absence: absence})
 	out := showAbsence(done.Absence)

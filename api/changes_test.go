@@ -124,7 +124,7 @@ func TestThePastIsAnsweredFromTheRecord(t *testing.T) {
 		}
 		for instant, want := range map[string]string{
 			"2000-01-01T01:00:00Z": "ana true", "2000-01-01T03:00:00Z": "cy true", "2000-01-01T04:30:00Z": "ana true",
-			"1999-12-31T23:00:00Z": "ana false", "2000-01-01T05:30:00Z": "ana", "2000-01-04T00:00:00Z": "bo",
+			"1999-12-31T23:00:00Z": "ana false", "2000-01-01T04:59:59Z": "ana true", "2000-01-01T05:30:00Z": "ana", "2000-01-04T00:00:00Z": "bo",
 		} {
 			duty := at(instant)
 			got := strings.Join(duty.Users, " ")
@@ -284,13 +284,42 @@ func TestAbsencesAndWhoStandsIn(t *testing.T) {
 		w.refused(404, "POST", own+"users/nemo/absences", `{}`)
 		w.refused(404, "GET", own+"schedules/nope/conflicts", "")
 		for body, field := range map[string]string{
-			`{}`: "by", `{"by":"ana"}`: "from", `{"by":"ana","from":"2000-01-02 12:00"}`: "to", `{"by":"ana","for":"2h"}`: "for",
+			`{}`: "by", `{"by":"ana"}`: "to", `{"by":"ana","from":"2000-01-02 12:00"}`: "to", `{"by":"ana","to":"1999-12-31T00:00:00Z"}`: "to", `{"by":"ana","for":"2h"}`: "for",
 			`{"by":"ana","from":"2000-01-02 12:00","to":"2000-01-02 12:00"}`: "to", `{"by":"ana","from":"1999-01-02 12:00","to":"1999-01-03 12:00"}`: "to",
 		} {
 			if e := w.refused(400, "POST", own+"users/ana/absences", body); e.Field != field {
 				t.Errorf("%s: %+v", body, e)
 			}
 		}
+	})
+}
+
+// TestWhatBeginsNow needs no beginning: whoever is ill now says until when.
+func TestWhatBeginsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		w.pass(90 * time.Second)
+		var made Overridden
+		w.want(201, "POST", overridesPath, `{"by":"ana","take":"cy","to":"2000-01-01 06:00"}`, &made)
+		if o := made.Override; o.From != "2000-01-01T00:01:00Z" || o.To != "2000-01-01T06:00:00Z" || !o.EndsAt.Equal(time.Date(2000, 1, 1, 6, 0, 0, 0, time.UTC)) {
+			t.Errorf("%+v", o)
+		}
+		w.want(201, "POST", overridesPath, `{"by":"ana","add":"bo","to":"2000-01-01T06:00:00Z"}`, &made)
+		if made.Override.To != "2000-01-01T06:00:00Z" {
+			t.Errorf("%+v", made.Override)
+		}
+		var now OnCall
+		w.want(200, "GET", own+"oncall", "", &now)
+		if got := strings.Join(now.OnCall[0].Users, " "); got != "bo cy" {
+			t.Errorf("%s is on call", got)
+		}
+		var away Absence
+		w.want(201, "POST", own+"users/ana/absences", `{"by":"ana","to":"2000-01-02 00:00"}`, &away)
+		if !away.From.Equal(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)) {
+			t.Errorf("%+v", away)
+		}
+		w.refused(400, "POST", overridesPath, `{"by":"ana","take":"cy","to":"noon"}`)
+		w.refused(400, "POST", own+"swaps", `{"by":"ana","schedule":"db-primary","user":"ana","with":"bo","to":"2000-01-01 06:00"}`)
 	})
 }
 

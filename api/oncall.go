@@ -19,6 +19,7 @@ type OnCall struct {
 // Duty is who is on call in one schedule.
 type Duty struct {
 	Schedule    string    `json:"schedule"`
+	TimeZone    string    `json:"time_zone,omitempty"`    // its zone; absent: the configuration has no such schedule any more
 	Users       []string  `json:"users"`                  // sorted; none is a gap
 	Layers      []string  `json:"layers,omitempty"`       // where they come from
 	DeclaredGap bool      `json:"declared_gap,omitempty"` // nobody is meant to be on call
@@ -59,7 +60,11 @@ func (a *API) getOnCall(w http.ResponseWriter, r *http.Request) {
 	out := OnCall{At: at.UTC(), OnCall: []Duty{}}
 	for _, d := range duties {
 		if wanted == "" || d.Schedule == wanted {
-			out.OnCall = append(out.OnCall, showDuty(d, conflicts))
+			duty := showDuty(d, conflicts)
+			if s := a.o.Engine.Schedule(d.Schedule); s != nil {
+				duty.TimeZone = s.Spec().Zone.String()
+			}
+			out.OnCall = append(out.OnCall, duty)
 		}
 	}
 	if wanted != "" && len(out.OnCall) == 0 {

@@ -22,7 +22,7 @@ func TestWhoIsOnCall(t *testing.T) {
 		var got OnCall
 		w.want(200, "GET", own+"oncall", "", &got)
 		want := OnCall{At: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), OnCall: []Duty{{
-			Schedule: "db-primary", Users: []string{"ana"}, Layers: []string{"weekly"}, Until: time.Date(2000, 1, 3, 9, 0, 0, 0, time.UTC),
+			Schedule: "db-primary", TimeZone: "UTC", Users: []string{"ana"}, Layers: []string{"weekly"}, Until: time.Date(2000, 1, 3, 9, 0, 0, 0, time.UTC),
 		}}}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
@@ -104,8 +104,12 @@ func TestAnOverrideChangesWhoIsOnCall(t *testing.T) {
 			{`{"by":"ana","take":"bo","from":"2000-01-01T06:00:00Z","to":"2000-01-01 12:00"}`, "from", "both instants"},
 			{`{"by":"ana","take":"bo","from":"2000-01-01 06:00"}`, "to", "both instants"},
 			{`{"by":"ana","take":"bo","form":"2000-01-01 06:00"}`, "form", `did you mean "from"?`},
-			{`{"by":"ana","take":"bo","from":"2000-01-02 06:00","to":"2000-01-01 06:00"}`, "override", "not after"},
-			{`{"by":"ana","take":"bo","layer":"nightly","from":"2000-01-01 06:00","to":"2000-01-02 06:00"}`, "override", "does not exist"},
+			{`{"by":"ana","take":"bo","from":"2000-01-02 06:00","to":"2000-01-01 06:00"}`, "to", "not after"},
+			{`{"by":"ana","take":"bo","layer":"nightly","from":"2000-01-01 06:00","to":"2000-01-02 06:00"}`, "layer", "no layer"},
+			{`{"by":"ana","replace":"ana"}`, "with", "with whom"},
+			{`{"by":"ana","take":"ana","with":"bo"}`, "with", "belongs to replace"},
+			{`{"by":"ana","replace":"ana","with":"ana"}`, "with", "changes nothing"},
+			{`{"by":"ana","take":"bo"}`, "to", "an instant"},
 		} {
 			if e := w.refused(400, "POST", own+"schedules/db-primary/overrides", c.body); e.Field != c.field || !strings.Contains(e.Message, c.message) {
 				t.Errorf("%s: %+v", c.body, e)

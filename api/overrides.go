@@ -14,7 +14,8 @@ import (
 )
 
 // Override is the body of POST schedules/{name}/overrides, in the words of the configuration (SPEC §4). From and To are
-// both instants (2026-03-01T09:00:00Z), or both wall times of the schedule's zone (2026-03-01 09:00).
+// both instants (2026-03-01T09:00:00Z), or both wall times of the schedule's zone (2026-03-01 09:00). Without From it
+// begins now, and To may be either.
 type Override struct {
 	By      string `json:"by"`
 	Take    string `json:"take,omitempty"`
@@ -23,7 +24,7 @@ type Override struct {
 	Replace string `json:"replace,omitempty"`
 	With    string `json:"with,omitempty"`
 	Layer   string `json:"layer,omitempty"`
-	From    string `json:"from"`
+	From    string `json:"from,omitempty"`
 	To      string `json:"to"`
 }
 
@@ -119,7 +120,8 @@ func pastToo(r *http.Request) (bool, error) {
 
 func (a *API) postOverride(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	if a.o.Engine.Schedule(name) == nil {
+	schedule := a.o.Engine.Schedule(name)
+	if schedule == nil {
 		a.fail(w, r, a.noSchedule("name", name))
 		return
 	}
@@ -128,7 +130,7 @@ func (a *API) postOverride(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	o, err := a.override(body)
+	o, err := a.override(schedule, body)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -174,7 +176,8 @@ func (a *API) changed(w http.ResponseWriter, r *http.Request, status int, out an
 	}
 }
 
-func (a *API) override(b Override) (o oncall.Override, err error) {
+// override reads the body as an override of a schedule.
+func (a *API) override(s *oncall.Schedule, b Override) (o oncall.Override, err error) {
 	if strings.TrimSpace(b.By) == "" {
 		return o, invalid("by", `say who you are: "by" is empty`)
 	}
@@ -192,19 +195,54 @@ func (a *API) override(b Override) (o oncall.Override, err error) {
 		return o, invalid("", "say what the override does: name a user in take, add, remove or replace")
 	}
 	o.With, o.Layer = b.With, b.Layer
+	switch {
+	case o.Kind == oncall.Replace && o.With == "":
+		return o, invalid("with", "replace %s with whom? Name a user in with", shorten(o.User))
+	case o.Kind != oncall.Replace && o.With != "":
+		return o, invalid("with", "with belongs to replace, not to %s", o.Kind)
+	case o.User == o.With:
+		return o, invalid("with", "it replaces %s with %s, which changes nothing; name somebody else", shorten(o.User), shorten(o.With))
+	}
 	users := a.o.Engine.Config().Users
 	for field, user := range map[string]string{string(o.Kind): o.User, "with": o.With} {
 		if _, known := users[user]; user != "" && !known {
 			return o, invalid(field, "there is no user %q%s", shorten(user), suggest(user, slices.Collect(maps.Keys(users))))
 		}
 	}
-	return o, readSpan(b, &o)
+	if layers := layerNames(s); o.Layer != "" && !slices.Contains(layers, o.Layer) {
+		return o, invalid("layer", "schedule %s has no layer %q%s", s.Name(), shorten(o.Layer), suggest(o.Layer, layers))
+	}
+	zone := s.Spec().Zone
+	t, err := a.readFromNow(b.From, b.To, zone, "the schedule")
+	if err != nil {
+		return o, err
+	}
+	o.Start, o.End, o.From, o.To = t.start, t.end, t.from, t.to
+	return o, t.check(zone)
 }
 
-func readSpan(b Override, o *oncall.Override) error {
-	t, err := readRange("from", b.From, "to", b.To, "the schedule")
-	o.Start, o.End, o.From, o.To = t.start, t.end, t.from, t.to
-	return err
+func layerNames(s *oncall.Schedule) (names []string) {
+	for _, l := range s.Spec().Layers {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+// readFromNow is readRange, where from may be absent and is now.
+func (a *API) readFromNow(from, to string, zone *time.Location, whose string) (s span, err error) {
+	if from != "" {
+		return readRange("from", from, "to", to, whose)
+	}
+	s.start = a.o.Now().UTC().Truncate(time.Minute)
+	if s.end, err = time.Parse(time.RFC3339, to); err == nil {
+		return s, nil
+	}
+	end, err := oncall.ParseCivil(to)
+	if err != nil {
+		return s, invalid("to", "to is an instant (2026-03-01T09:00:00Z) or a wall time of %s (2026-03-01 09:00), not %q", whose, shorten(to))
+	}
+	s.end = end.Last(zone).UTC()
+	return s, nil
 }
 
 // A span is a stretch of time as somebody wrote it: two instants, or two wall times.
@@ -219,6 +257,20 @@ func (s span) in(zone *time.Location) (start, end time.Time) {
 		return s.start, s.end
 	}
 	return s.from.First(zone), s.to.Last(zone)
+}
+
+// check says why a span is none.
+func (s span) check(zone *time.Location) error {
+	start, end := s.in(zone)
+	switch {
+	case end.After(start):
+		return nil
+	case s.from != 0 && s.to > s.from:
+		return invalid("to", "the clocks of %s skip all of it, from %s to %s; name times that exist on that day", zone, s.from, s.to)
+	case s.from != 0:
+		return invalid("to", "it ends at %s, not after it starts at %s", s.to, s.from)
+	}
+	return invalid("to", "it ends at %s, not after it starts at %s", end.UTC().Format(time.RFC3339), start.UTC().Format(time.RFC3339))
 }
 
 // readRange reads two members of a body. whose are the wall times, in words.

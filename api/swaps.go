@@ -129,6 +129,9 @@ func (a *API) swap(b Swapping) (s engine.Swap, err error) {
 	}
 	zone := schedule.Spec().Zone
 	given, err := readRange("from", b.From, "to", b.To, "the schedule")
+	if err == nil {
+		err = given.check(zone)
+	}
 	if err != nil {
 		return s, err
 	}

@@ -14,6 +14,7 @@ import (
 	amconfig "github.com/prometheus/alertmanager/config"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/oncall"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	UserOrder     []string // names in the order of the files, as all orders here
 	Schedules     map[string]*oncall.Schedule
 	ScheduleOrder []string
+	Notices       map[string]Notices // by schedule
+	Calendars     []Calendar         // in the order of the files
 	Policies      map[string]escalation.Policy
 	PolicyOrder   []string
 
@@ -42,6 +45,11 @@ type Config struct {
 
 	Files    []string // the file and those it includes, in the order of reading
 	Warnings Faults
+
+	dir     string
+	texts   *texts
+	marks   map[string]mark             // see loader.mark
+	windows map[string]*oncall.Calendar // time intervals and shared calendars
 }
 
 // Defaults of `paging:` (SPEC §5).
@@ -59,9 +67,12 @@ type User struct {
 	Methods  []Method
 	// What is done at a page of high and of low urgency. Where the file gives no rules: every method at once. Empty
 	// only for a user without methods, who is in no schedule, step or catch_all.
-	High, Low []escalation.Rule
+	High, Low        []escalation.Rule
+	CalendarNames    []string // further names by which shared calendars know them
+	Digests, Notices []string // the methods by which they are told what is no page; see docs/oncall.md
 	// When they cannot be on call, in the file's order. Only Start, End and Reason are set.
 	Unavailable []oncall.Absence
+	entries     []int // from which entry of the list each of them comes: a calendar makes many
 }
 
 // The integrations of contact methods that are ours and need nothing of Alertmanager's.
@@ -73,10 +84,16 @@ const (
 // A Method is one way to reach a user.
 type Method struct {
 	Name        string
-	Integration string // Alertmanager's name, such as "slack", or IntegrationLog or IntegrationOutbox
+	Integration string // Alertmanager's name, such as "slack", or one of ours: "ntfy", …, IntegrationLog, IntegrationOutbox
 	// Receiver holds exactly one integration, with the defaults of the file's `global` applied by Alertmanager's
 	// loader. It is empty for our own integrations. Its name says whose it is and routes cannot use it.
 	Receiver amconfig.Receiver
+	// Own is the config of an integration that Alertmanager does not have; nil for the others.
+	Own notify.Own
+	// Signing has the secrets that sign the messages of a webhook, the one that counts first; none: they are not signed.
+	Signing []notify.Secret
+	// APIURL is where Pushover's API is; empty: where it usually is.
+	APIURL string
 	// Set has the keys the file gives, nested ones with dots ("headers", "headers.Subject"): what is not set gets our
 	// templates for pages in place of Alertmanager's for groups.
 	Set map[string]bool

@@ -22,8 +22,10 @@ type form struct {
 	one    bool    // exactly one of the fields
 	table  *form   // a mapping from any key of this syntax
 	keys   *scalar
-	absent map[string]bool // keys that are known but not available yet
-	opaque bool            // anything; whoever reads it checks it
+	opaque bool // anything; whoever reads it checks it
+
+	beside   map[string]string // of the fields, those that do not count for one, and the key with which they go
+	upstream []string          // where Alertmanager's config has the type of what is opaque
 }
 
 type field struct {
@@ -161,10 +163,6 @@ func (l *loader) checkFields(n *yaml.Node, f *form, where string) {
 			continue
 		}
 		j := slices.Index(known, key.Value)
-		if f.absent[key.Value] {
-			l.fault(key, fmt.Sprintf("%s: %s is not available in this version", where, key.Value), "use another integration")
-			continue
-		}
 		if j < 0 {
 			l.fault(key, fmt.Sprintf("%s: unknown key %q", where, key.Value), didYouMean(key.Value, known))
 			continue
@@ -176,12 +174,25 @@ func (l *loader) checkFields(n *yaml.Node, f *form, where string) {
 			l.fault(n, fmt.Sprintf("%s has no %s", where, one.key), fmt.Sprintf("add %s: %s", one.key, one.form.wants()))
 		}
 	}
-	if f.one && len(given) != 1 {
+	if f.one {
+		l.checkOne(n, f, where, given, known)
+	}
+}
+
+// checkOne checks that one key is given, and with it only what goes with it.
+func (l *loader) checkOne(n *yaml.Node, f *form, where string, given, known []string) {
+	main := slices.DeleteFunc(slices.Clone(given), func(key string) bool { return f.beside[key] != "" })
+	if len(main) != 1 {
 		hint := "write exactly one of " + strings.Join(known, ", ")
 		if len(known) > 8 {
 			hint = "write exactly one, such as " + known[0]
 		}
-		l.fault(n, fmt.Sprintf("%s has %d keys", where, len(given)), hint)
+		l.fault(n, fmt.Sprintf("%s has %d keys", where, len(main)), hint)
+	}
+	for _, key := range given {
+		if with := f.beside[key]; with != "" && !slices.Contains(main, with) {
+			l.fault(keyNode(n, key), fmt.Sprintf("%s: %s goes with %s alone", where, key, with), "remove it")
+		}
 	}
 }
 

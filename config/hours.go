@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/alertmanager/timeinterval"
-
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/oncall"
 )
@@ -20,11 +18,11 @@ func (c *Config) Hours(h escalation.Hours) (*oncall.Hours, error) {
 	var windows []oncall.Window
 	for _, w := range h.Active {
 		if w.Named != "" {
-			intervals, ok := c.interval(w.Named)
-			if !ok {
+			named := c.windows[w.Named]
+			if named == nil {
 				return nil, fmt.Errorf("support_hours: there is no time interval %q any more", w.Named)
 			}
-			windows = append(windows, oncall.Window{Calendar: calendarOf(w.Named, intervals)})
+			windows = append(windows, oncall.Window{Calendar: named})
 			continue
 		}
 		window, err := oncall.ParseWindow(w.Days, w.From, w.To)
@@ -34,19 +32,4 @@ func (c *Config) Hours(h escalation.Hours) (*oncall.Hours, error) {
 		windows = append(windows, window)
 	}
 	return oncall.NewHours(zone, windows)
-}
-
-// interval finds a time interval of the file, under either of the names that Alertmanager has for the section.
-func (c *Config) interval(name string) ([]timeinterval.TimeInterval, bool) {
-	for _, t := range c.Upstream.TimeIntervals {
-		if t.Name == name {
-			return t.TimeIntervals, true
-		}
-	}
-	for _, t := range c.Upstream.MuteTimeIntervals {
-		if t.Name == name {
-			return t.TimeIntervals, true
-		}
-	}
-	return nil, false
 }

@@ -5,6 +5,7 @@ import "go.yaml.in/yaml/v3"
 // build makes values of our sections, in the order in which they name one another.
 func (l *loader) build() {
 	l.calendars()
+	l.sharedCalendars()
 	l.users()
 	l.schedules()
 	l.policies()

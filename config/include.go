@@ -45,7 +45,7 @@ func (l *loader) match(pattern *yaml.Node) (paths []string) {
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(l.opts.Dir, full)
 	}
-	all, err := filepath.Glob(full)
+	all, err := l.glob(full)
 	if err != nil {
 		l.fault(pattern, fmt.Sprintf("include: %q is not a pattern", pattern.Value), "write one such as teams/*.yml")
 		return nil
@@ -69,7 +69,7 @@ func (l *loader) match(pattern *yaml.Node) (paths []string) {
 
 // included reads one included file.
 func (l *loader) included(path string, pattern *yaml.Node) []*amconfig.Route {
-	text, err := readLimited(path)
+	text, err := l.read(path)
 	if err != nil {
 		l.faults = append(l.faults, Fault{File: path, Message: reason(err), Hint: fmt.Sprintf("it is included by %s:%d", l.opts.File, pattern.Line)})
 		return nil

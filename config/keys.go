@@ -10,6 +10,7 @@ import (
 	amtemplate "github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/common/model"
 
+	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/oncall"
 )
 
@@ -35,9 +36,6 @@ var pending = map[string]string{
 	"slo_files":  "evaluate slos",
 	"heartbeats": "watch heartbeats",
 }
-
-// absent are the integrations of contact methods that this version does not have.
-var absent = map[string]bool{"ntfy": true, "gotify": true, "sms": true, "voice": true, "matrix": true}
 
 // integrations are Alertmanager's, by their name in a contact method; a receiver's key is name_configs.
 var integrations = []string{
@@ -133,13 +131,21 @@ func (f form) atMost(n int) *form { f.limit = n; return &f }
 // The keys of our sections: SPEC §3 to §6.
 var (
 	methodForm = func() *form {
-		f := &form{noun: "contact method", one: true, absent: absent}
+		f := &form{noun: "contact method", one: true, beside: map[string]string{
+			keySigning: "webhook", keySigningFile: "webhook", keyAPIURL: "pushover",
+		}}
 		for _, i := range integrations {
-			f.fields = append(f.fields, may(i, &form{doc: "Alertmanager's " + i + " config.", opaque: true}))
+			f.fields = append(f.fields, may(i, &form{doc: "Alertmanager's " + i + " config.", opaque: true, upstream: []string{"receivers", i + "_configs"}}))
+		}
+		for _, i := range ownNames {
+			f.fields = append(f.fields, may(i, ownMethods[i].form))
 		}
 		f.fields = append(f.fields,
 			may(IntegrationLog, &form{doc: "A line in Midwatch's log: {}.", fields: []field{}}),
-			may(IntegrationOutbox, &form{doc: "The outbox page of the demo: {}.", fields: []field{}}))
+			may(IntegrationOutbox, &form{doc: "The outbox page of the demo: {}.", fields: []field{}}),
+			may(keySigning, &form{doc: "Signs a webhook's messages by Standard Webhooks; a list while a secret is replaced.", scalar: signingSecret, list: single("", signingSecret)}),
+			may(keySigningFile, &form{doc: "A file with it, or a list of files.", scalar: text, list: single("", text)}),
+			may(keyAPIURL, single("Pushover's API; default "+notify.DefaultPushoverURL+".", webURL)))
 		return f
 	}()
 
@@ -148,8 +154,10 @@ var (
 		may("after", single("How long after the page; default at once.", duration)))
 
 	absenceForm = mapping("absence",
-		need("from", single("When it begins: the user's local time, or UTC without a time_zone.", wallTime)),
-		need("to", single("When it ends; exclusive.", wallTime)),
+		may("from", single("When it begins: the user's local time, or UTC without a time_zone.", wallTime)),
+		may("to", single("When it ends; exclusive.", wallTime)),
+		may("calendar", single("Or a shared calendar: each of its events is an absence.", name)),
+		may("only_mine", single("Of the calendar only the events that name this user; default false.", boolean)),
 		may("reason", single("What for; it is shown where somebody should stand in.", text)))
 
 	userForm = mapping("user",
@@ -157,6 +165,8 @@ var (
 		may("full_name", single("The name as people say it.", text)),
 		may("email", single("Shorthand for contact_methods: {email: {email: {to: …}}}.", text)),
 		may("time_zone", single("The zone in which this user reads times; default UTC.", zone)),
+		may("calendar_names", listOf("Further names by which shared calendars know this user.", single("", text))),
+		may("notices", listOf("The contact methods for what is no page: digests, shifts that come or moved. Default: mail, or the first that rings nobody. An empty list: none.", single("", name))),
 		may("unavailable", listOf("When this user cannot be on call; it changes no schedule and warns where they are all the same.", absenceForm)),
 		may("contact_methods", &form{doc: "Ways to reach this user: a name, an integration, its config.", table: methodForm, keys: name}),
 		may("notification_rules", (&form{fields: []field{
@@ -181,11 +191,13 @@ var (
 	layerForm = mapping("layer",
 		may("name", single("How overrides and answers call this layer.", name)),
 		may("mode", single("Whether it replaces what is below or adds to it; default replace.", words("replace", "add"))),
-		need("rotation", rotationForm.described("Who takes turns, and when they change.")),
+		may("rotation", rotationForm.described("Who takes turns, and when they change.")),
+		may("calendar", single("Or a shared calendar whose events say who is on call.", name)),
 		may("time_zone", single("Default: the schedule's.", zone)),
 		may("effective_from", single("Nobody by this layer before.", wallTime)),
 		may("effective_until", single("Nobody by this layer from then on.", wallTime)),
-		may("active", listOf("The union of windows; default always.", windowForm)))
+		may("active", listOf("The union of windows; default always.", windowForm)),
+		may("except", listOf("Windows in which the layer has nobody, whatever active says: holidays, for instance.", windowForm)))
 
 	overrideForm = mapping("override",
 		may("layer", single("Only this layer; default the result.", name)),
@@ -202,7 +214,21 @@ var (
 		need("time_zone", single("The layers' default.", zone)),
 		may("layers", listOf("In order; later ones win.", layerForm)),
 		may("overrides", listOf("Exceptions, in order.", overrideForm)),
-		may("uncovered", listOf("Windows in which nobody is meant to be on call.", windowForm)))
+		may("uncovered", listOf("Windows in which nobody is meant to be on call.", windowForm)),
+		may("notices", noticesForm.described("What people are told about their time on call.")))
+
+	noticesForm = mapping("notices",
+		may("before", listOf("So long before a shift begins; default not at all.", single("", duration)).atMost(maxLeads)),
+		may("handoff", single("When whoever comes on call is told: where incidents are open (the default), always or never.", words("open", "always", "never"))),
+		may("changes", single("Whether those are told whose coming time on call changes; default true.", boolean)))
+
+	calendarForm = mapping("calendar",
+		need("name", single("How windows, layers and absences call this calendar.", name)),
+		may("file", single("An iCalendar file (.ics), relative to this file.", text)),
+		may("url", single("Or the address from which it is fetched: https:// or webcal://.", text)),
+		may("url_file", single("Or a file that holds the address.", text)),
+		may("refresh", single("How often an address is asked again; default 15m.", duration)),
+		may("time_zone", single("The zone of whole days and of times without a zone; default that of the schedule or user.", zone)))
 
 	targetForm = &form{noun: "target", one: true, fields: []field{
 		may("user", single("A user.", name)),
@@ -257,6 +283,7 @@ var (
 		may("auto_resolve", single("Whether it ends with its last firing alert; default true.", boolean)))
 
 	sections = []field{
+		may("calendars", listOf("Calendars that are kept elsewhere: holidays, absences, a rota.", calendarForm)),
 		may("users", listOf("People and how to reach them.", userForm)),
 		may("schedules", listOf("Who is on call when.", scheduleForm)),
 		may("escalation_policies", listOf("Whom to page next.", policyForm)),

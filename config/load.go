@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/midwatch/midwatch/calendar"
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/oncall"
 )
@@ -18,22 +20,73 @@ import (
 type Options struct {
 	File string // its name in faults; empty: none is said
 	Dir  string // what relative paths and includes are relative to; empty: the working directory
+
+	Now   time.Time                        // around which shared calendars are read; zero: now
+	Fetch func(c Calendar) ([]byte, error) // what is at a calendar's address; nil: those are not looked at
+
+	texts *texts // of an earlier reading, to be read again; nil: the files
 }
 
 // LoadFile reads a file and those it includes. Relative paths are taken as Alertmanager takes them: those of
 // templates, http_config and event_recorder from the file's folder, all other _file keys from the working directory.
-func LoadFile(path string) (*Config, Faults) {
+func LoadFile(path string) (*Config, Faults) { return LoadFileWith(path, Options{}) }
+
+// LoadFileWith is LoadFile with options; File and Dir are set.
+func LoadFileWith(path string, opts Options) (*Config, Faults) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, Faults{{File: path, Message: reason(err), Hint: "name a file that can be read"}}
 	}
-	return Load(text, Options{File: path, Dir: filepath.Dir(path)})
+	opts.File, opts.Dir = path, filepath.Dir(path)
+	return Load(text, opts)
+}
+
+// texts are the files of a configuration as they were read.
+type texts struct {
+	main  []byte
+	files map[string][]byte
+	globs map[string][]string
+}
+
+// Again reads the same configuration again, as its files were then; shared calendars are read anew.
+func (c *Config) Again(opts Options) (*Config, Faults) {
+	opts.File, opts.Dir, opts.texts = c.Files[0], c.dir, c.texts
+	return Load(c.texts.main, opts)
+}
+
+// read reads an included file.
+func (l *loader) read(path string) ([]byte, error) {
+	if l.opts.texts != nil {
+		return l.cfg.texts.files[path], nil
+	}
+	text, err := readLimited(path)
+	if err == nil {
+		l.cfg.texts.files[path] = text
+	}
+	return text, err
+}
+
+// glob finds included files.
+func (l *loader) glob(pattern string) ([]string, error) {
+	if l.opts.texts != nil {
+		return l.cfg.texts.globs[pattern], nil
+	}
+	all, err := filepath.Glob(pattern)
+	l.cfg.texts.globs[pattern] = all
+	return all, err
 }
 
 // Load reads a configuration. Either Config is not nil, and the faults are warnings (which it holds too), or Config
 // is nil and the faults say all that is wrong.
 func Load(text []byte, opts Options) (*Config, Faults) {
-	l := &loader{opts: opts, file: opts.File, cfg: newConfig(opts.File)}
+	l := &loader{
+		opts: opts, file: opts.File, cfg: newConfig(opts.File),
+		events: map[string][]calendar.Event{}, zones: map[string]*time.Location{}, called: map[string]string{},
+	}
+	l.cfg.dir, l.cfg.texts = opts.Dir, opts.texts
+	if l.cfg.texts == nil {
+		l.cfg.texts = &texts{main: text, files: map[string][]byte{}, globs: map[string][]string{}}
+	}
 	l.main(text)
 	l.hide()
 	l.faults = l.faults.sorted(l.cfg.Files)
@@ -48,12 +101,14 @@ func newConfig(file string) *Config {
 	return &Config{
 		Users:        map[string]User{},
 		Schedules:    map[string]*oncall.Schedule{},
+		Notices:      map[string]Notices{},
 		Policies:     map[string]escalation.Policy{},
 		Paging:       escalation.Paging{CatchAllEvery: DefaultCatchAllEvery},
 		ReopenWindow: DefaultReopenWindow,
 		Severities:   DefaultSeverities(),
 		Incidents:    map[string]IncidentConfig{},
 		Files:        []string{file},
+		marks:        map[string]mark{},
 	}
 }
 
@@ -75,8 +130,12 @@ type loader struct {
 	policy   names
 	silent   map[string]place // users without contact methods; those who may be paged are faults
 	methods  []pendingMethod
-	calendar map[string]*oncall.Calendar
-	root     *yaml.Node // of the main file
+	calendar map[string]*oncall.Calendar // time intervals and shared calendars, as windows
+	shared   names                       // of shared calendars
+	events   map[string][]calendar.Event
+	zones    map[string]*time.Location // in which their whole days are read; nil: in that of whoever asks
+	called   map[string]string         // how calendars may name users, in lower case
+	root     *yaml.Node                // of the main file
 }
 
 // A section is one of ours in one of the files.
@@ -247,6 +306,7 @@ func (l *loader) finish(routes []*amconfig.Route) {
 	}
 	l.cfg.Upstream.Route.Routes = append(l.cfg.Upstream.Route.Routes, routes...)
 	l.cfg.Original = l.cfg.Upstream.String()
+	l.mark()
 }
 
 // reason is an error of the file system without the path, which the fault names already.

@@ -20,7 +20,7 @@ func (l *loader) schedules() {
 	l.each("schedules", &l.schedule, func(o object, name string) {
 		l.cfg.ScheduleOrder = append(l.cfg.ScheduleOrder, name)
 		before := l.errors
-		spec := l.readSchedule(o)
+		spec, notices := l.readSchedule(o), l.readNotices(o)
 		if !o.ok || l.errors > before {
 			return
 		}
@@ -31,6 +31,7 @@ func (l *loader) schedules() {
 		}
 		l.problems(o, oncall.Problems(s.Warnings()), l.warn)
 		l.cfg.Schedules[name] = s
+		l.cfg.Notices[name] = notices
 	})
 }
 
@@ -66,6 +67,15 @@ func (l *loader) readLayer(o object, i int) oncall.Layer {
 		EffectiveFrom:  civil(o.text("effective_from")),
 		EffectiveUntil: civil(o.text("effective_until")),
 		Active:         l.readWindows(o, "active"),
+		Except:         l.readWindows(o, "except"),
+	}
+	if o.get("calendar") != nil {
+		layer.Shared = l.sharedLayer(o)
+		if layer.Shared == nil {
+			return layer
+		}
+	} else if o.node.Kind == yaml.MappingNode && lookup(o.node, "rotation") == nil {
+		o.fault(o.node, "has no rotation", "add rotation: a mapping such as {key: value}, or calendar: the name of a shared calendar")
 	}
 	r := o.sub("rotation")
 	if r.node == nil {
@@ -168,7 +178,8 @@ func (l *loader) readWindows(o object, key string) (ws []oncall.Window) {
 		item := object{l, n, f.list, f.list.itemIn(join(o.where, key), n, i), o.ok}
 		switch n.Kind {
 		case yaml.ScalarNode:
-			if item.refer(n, "time interval", &l.interval) {
+			known, kind := l.windowNames()
+			if item.refer(n, kind, known) {
 				ws = append(ws, oncall.Window{Calendar: l.calendar[n.Value]})
 			}
 		case yaml.MappingNode:
@@ -179,6 +190,20 @@ func (l *loader) readWindows(o object, key string) (ws []oncall.Window) {
 		}
 	}
 	return ws
+}
+
+// windowNames are what a window may be called, and what such things are.
+func (l *loader) windowNames() (*names, string) {
+	if len(l.shared.list) == 0 {
+		return &l.interval, "time interval"
+	}
+	both := &names{vague: l.interval.vague || l.shared.vague}
+	for _, n := range []names{l.interval, l.shared} {
+		for _, name := range n.list {
+			both.add(name, n.at[name])
+		}
+	}
+	return both, "time interval or calendar"
 }
 
 func (l *loader) readWindow(o object) (oncall.Window, bool) {

@@ -85,7 +85,11 @@ func (b schemaBuilder) object(f *form) map[string]any {
 	for _, one := range f.fields {
 		properties[one.key] = b.form(one.form)
 		if one.form.opaque {
-			properties[one.key] = b.upstream(upstreamType([]string{"receivers", one.key + "_configs"}).Elem())
+			t := upstreamType(one.form.upstream)
+			if t.Kind() == reflect.Slice {
+				t = t.Elem()
+			}
+			properties[one.key] = b.upstream(t)
 		}
 		if one.required {
 			required = append(required, one.key)
@@ -96,7 +100,7 @@ func (b schemaBuilder) object(f *form) map[string]any {
 		out["required"] = required
 	}
 	if f.one {
-		out["minProperties"], out["maxProperties"] = 1, 1
+		out["minProperties"], out["maxProperties"] = 1, 1+len(f.beside)
 	}
 	return out
 }

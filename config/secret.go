@@ -44,7 +44,8 @@ func (l *loader) hide() {
 	}
 	secrets := secretsIn(l.root, nil)
 	for _, m := range l.methods {
-		secrets = append(secrets, secretsIn(m.body, []string{"receivers", m.integration + "_configs"})...)
+		secrets = append(secrets, secretsIn(m.body, m.path())...)
+		secrets = append(secrets, m.secrets...)
 	}
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
 	for _, s := range slices.Compact(secrets) {

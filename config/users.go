@@ -8,9 +8,11 @@ import (
 	"time"
 
 	amconfig "github.com/prometheus/alertmanager/config"
+	commoncfg "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/oncall"
 )
 
@@ -21,8 +23,25 @@ type pendingMethod struct {
 	index       int // in the user's Methods
 	integration string
 	where       string
-	body        *yaml.Node
-	shorthand   bool // made of `email:`
+	body        *yaml.Node // what Alertmanager's loader reads; of one of ours its http_config, or nil
+	at          *yaml.Node // where it is in the file
+	shorthand   bool       // made of `email:`
+	secrets     []string   // of ours; no fault may show them
+
+	own  notify.Own                   // one of ours
+	http **commoncfg.HTTPClientConfig // where its http_config belongs
+
+	signing []notify.Secret
+	apiURL  string
+	set     map[string]bool
+}
+
+// path is where Alertmanager's config has what the loader reads.
+func (m pendingMethod) path() []string {
+	if m.own != nil {
+		return []string{"global", "http_config"}
+	}
+	return []string{"receivers", m.integration + "_configs"}
 }
 
 // users reads the section (SPEC §3).
@@ -35,8 +54,10 @@ func (l *loader) users() {
 		}
 		l.cfg.UserOrder = append(l.cfg.UserOrder, name)
 		u := User{Name: name, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
-		u.Unavailable = readUnavailable(o, u.TimeZone)
+		l.aliases(o, &u)
+		u.Unavailable, u.entries = l.readUnavailable(o, u)
 		given := l.readMethods(o, &u)
+		l.noticeMethods(o, &u)
 		if len(given) == 0 {
 			l.silent[name] = l.place(o.get("name"))
 		}
@@ -49,12 +70,26 @@ func (l *loader) users() {
 }
 
 // readUnavailable reads when a user cannot be on call, in local times of their zone.
-func readUnavailable(o object, zone string) (absences []oncall.Absence) {
-	where := location(zone)
+func (l *loader) readUnavailable(o object, u User) (absences []oncall.Absence, entries []int) {
+	where := location(u.TimeZone)
 	if where == nil {
 		where = time.UTC
 	}
-	for _, item := range o.items("unavailable") {
+	for i, item := range o.items("unavailable") {
+		if item.get("calendar") != nil {
+			if item.get("from") != nil || item.get("to") != nil || item.get("reason") != nil {
+				item.fault(item.node, "has a calendar, and from, to or reason", "make two entries")
+			}
+			for _, a := range l.absencesFrom(item, u) {
+				absences, entries = append(absences, a), append(entries, i)
+			}
+			continue
+		}
+		for _, key := range []string{"from", "to"} {
+			if lookup(item.node, key) == nil {
+				item.fault(item.node, "has no "+key, "add "+key+": "+wallTime.what+" or calendar: the name of a shared calendar")
+			}
+		}
 		from, to := civil(item.text("from")), civil(item.text("to"))
 		if from == 0 || to == 0 {
 			continue // the checker said why
@@ -64,8 +99,9 @@ func readUnavailable(o object, zone string) (absences []oncall.Absence) {
 			continue
 		}
 		absences = append(absences, oncall.Absence{Start: from.First(where), End: to.Last(where), Reason: item.text("reason")})
+		entries = append(entries, i)
 	}
-	return absences
+	return absences, entries
 }
 
 // readMethods collects a user's contact methods in the order of the file, and the names of all that were given,
@@ -83,12 +119,7 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 			key, value := table.node.Content[i], table.node.Content[i+1]
 			where := methodForm.in(table.where, key.Value)
 			m := pendingMethod{file: l.file, user: u.Name, name: key.Value, where: where}
-			if value.Kind == yaml.MappingNode && len(value.Content) == 2 {
-				m.integration, m.body = value.Content[0].Value, value.Content[1]
-				if isNull(m.body) {
-					m.body = &yaml.Node{Kind: yaml.MappingNode, Line: m.body.Line, Column: m.body.Column}
-				}
-			}
+			l.readMethod(object{l, value, methodForm, where, o.ok}, &m)
 			all = append(all, found{at(key), key.Value, m})
 		}
 	}
@@ -98,7 +129,7 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 			Kind: yaml.MappingNode, Line: to.Line, Column: to.Column,
 			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "to", Line: to.Line, Column: to.Column}, to},
 		}
-		m := pendingMethod{file: l.file, user: u.Name, name: "email", where: join(o.where, "email"), integration: "email", body: body, shorthand: true}
+		m := pendingMethod{file: l.file, user: u.Name, name: "email", where: join(o.where, "email"), integration: "email", body: body, at: body, set: keysSet(body), shorthand: true}
 		all = append(all, found{at(email), "email", m})
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].at.before(all[j].at) })
@@ -107,14 +138,55 @@ func (l *loader) readMethods(o object, u *User) (given []string) {
 			continue
 		}
 		given = append(given, one.name)
-		if one.method.body == nil {
+		m := one.method
+		if m.integration == "" {
 			continue // the checker said why
 		}
 		one.method.index = len(u.Methods)
-		u.Methods = append(u.Methods, Method{Name: one.name, Integration: one.method.integration, Set: keysSet(one.method.body)})
+		u.Methods = append(u.Methods, Method{
+			Name: one.name, Integration: m.integration, Own: m.own, Signing: m.signing, APIURL: m.apiURL, Set: m.set,
+		})
 		l.methods = append(l.methods, one.method)
 	}
 	return given
+}
+
+// readMethod reads one contact method. Without an integration it is not usable, and the checker said why.
+func (l *loader) readMethod(o object, m *pendingMethod) {
+	if o.node.Kind != yaml.MappingNode {
+		return
+	}
+	integration := ""
+	for i := 0; i+1 < len(o.node.Content); i += 2 {
+		if key := o.node.Content[i].Value; methodForm.beside[key] == "" {
+			if integration != "" {
+				return
+			}
+			integration, m.body = key, o.node.Content[i+1]
+		}
+	}
+	if integration == "" {
+		return
+	}
+	m.integration = integration
+	if isNull(m.body) {
+		m.body = &yaml.Node{Kind: yaml.MappingNode, Line: m.body.Line, Column: m.body.Column}
+	}
+	m.at, m.set = m.body, keysSet(m.body)
+	m.signing, m.apiURL, m.secrets = o.signing(), o.text(keyAPIURL), ownSecrets(o.node)
+	own, ok := ownMethods[integration]
+	if ok && m.body.Kind != yaml.MappingNode {
+		m.integration = "" // the checker said why
+		return
+	}
+	if ok {
+		body := object{l, m.body, own.form, join(o.where, integration), o.ok}
+		m.own, m.http = own.read(body)
+		m.body = body.get("http_config")
+		if m.body != nil {
+			m.at = m.body
+		}
+	}
 }
 
 // keysSet are the keys of a contact method's body, nested mappings' with dots.
@@ -184,7 +256,7 @@ func (l *loader) loadMethods() {
 	var loaded []pendingMethod
 	sound := l.startMethods(&e)
 	for _, m := range l.methods {
-		if slices.Contains(integrations, m.integration) {
+		if m.own != nil || slices.Contains(integrations, m.integration) {
 			loaded = append(loaded, m)
 		}
 	}
@@ -198,6 +270,10 @@ func (l *loader) loadMethods() {
 		e.write("]", nil, nil)
 		if cfg, err := loadSafely(e.text(), func(c *amconfig.Config) { resolveOnce(l.opts.Dir, c) }); err == nil {
 			for i, m := range loaded {
+				if m.own != nil {
+					*m.http = cfg.Receivers[i+1].WebhookConfigs[0].HTTPConfig
+					continue
+				}
 				l.cfg.Users[m.user].Methods[m.index].Receiver = cfg.Receivers[i+1]
 			}
 			return
@@ -225,9 +301,18 @@ func (l *loader) startMethods(e *emitter) (sound bool) {
 	return sound
 }
 
-// emit writes the receiver of a method. A slash is in neither name, so together they are unique.
+// emit writes the receiver of a method. A slash is in neither name, so together they are unique. One of ours is a webhook to
+// Alertmanager's loader, which so reads its http_config, or gives it that of global.
 func (m pendingMethod) emit(e *emitter) {
 	e.write(fmt.Sprintf(" {name: %q,", "midwatch/"+m.user+"/"+m.name), nil, nil)
+	switch {
+	case m.own != nil && m.body != nil:
+		e.node(" webhook_configs: [{url: 'http://midwatch.invalid/', http_config: ", nil, m.body, "}]},")
+		return
+	case m.own != nil:
+		e.write(" webhook_configs: [{url: 'http://midwatch.invalid/'}]},", nil, nil)
+		return
+	}
 	e.node(" "+m.integration+"_configs: [", nil, m.body, "]},")
 }
 
@@ -245,7 +330,7 @@ func (l *loader) refused(m pendingMethod, sound bool) {
 	}
 	var found Faults
 	for _, c := range splitError(err) {
-		f := Fault{File: l.file, Line: m.body.Line, Column: m.body.Column, Message: join(m.where, c.text), Hint: m.hint(c)}
+		f := Fault{File: l.file, Line: m.at.Line, Column: m.at.Column, Message: join(m.where, c.text), Hint: m.hint(c)}
 		if n := e.place(c); n != nil && n.Line > 0 {
 			f.Line, f.Column = n.Line, n.Column
 		}
@@ -260,7 +345,7 @@ func (m pendingMethod) hint(c loadError) string {
 	key := c.keyOf()
 	switch {
 	case key != "" && strings.Contains(c.text, "not found"):
-		return didYouMean(key, upstreamKeys([]string{"receivers", m.integration + "_configs"}))
+		return didYouMean(key, upstreamKeys(m.path()))
 	case strings.HasPrefix(c.text, "no global SMTP") && m.shorthand:
 		return "email is a contact method: set smtp_smarthost and smtp_from in global, or remove it"
 	case strings.HasPrefix(c.text, "no global"):

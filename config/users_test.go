@@ -256,7 +256,7 @@ users:
 		`6:38: user "ana": unavailable: absence 1: ends at 2026-07-15 09:00, not after it starts at 2026-07-15 09:00; write a later time`,
 		`7:16: user "ana": unavailable: absence 2: from: `,
 		`absence 2: unknown key "too"; did you mean "to"?`,
-		`absence 2 has no to; add to: a local date and time such as 2026-01-05 09:00`,
+		`absence 2: has no to; add to: a local date and time such as 2026-01-05 09:00 or calendar: the name of a shared calendar`,
 		`4:16: `,
 	} {
 		if !strings.Contains(got, want) {

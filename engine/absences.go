@@ -66,7 +66,7 @@ func (c *Core) dropAbsence(in DropAbsence) Answer {
 	if i < 0 {
 		for j := range c.cfg.Users[in.User].Unavailable {
 			if in.ID == fileID(in.User, j) {
-				return Answer{Err: refuse("conflict", "id", "%s is entry %d of unavailable of user %s in the configuration file; change it there and reload", in.ID, j+1, in.User)}
+				return Answer{Err: refuse("conflict", "id", "%s comes from unavailable of user %s in the configuration file; change it there, or in the calendar it names, and reload", in.ID, in.User)}
 			}
 		}
 		return Answer{Err: refuse("not_found", "id", "user %s has no absence %q", cut(in.User, maxName), cut(in.ID, maxName))}

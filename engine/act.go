@@ -69,6 +69,9 @@ func (c *Core) act(a Action) Answer {
 		c.climb(l, escalation.AddResponder{By: a.By, User: a.User})
 	case StopMine:
 		c.climb(l, escalation.StopMine{By: a.By})
+		if a.By != "" {
+			c.standDown(l, a.By, "stopped by "+a.By)
+		}
 	default:
 		return Answer{Err: refuse("invalid", "verb", "nobody can %q an incident", a.Verb)}
 	}

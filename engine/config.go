@@ -30,7 +30,8 @@ type Config struct {
 type User struct {
 	Name, FullName, TimeZone string
 	Methods                  []Method // in the file's order
-	Notices                  []string // the methods by which they are told what is no page
+	Digests                  []string // the methods by which they learn what is open when they come on call
+	Notices                  []string // those by which they learn that a shift comes or moved
 	High, Low                []escalation.Rule
 	Unavailable              []oncall.Absence // in the file's order; ID and User are not set
 }
@@ -39,6 +40,7 @@ type User struct {
 type Method struct {
 	Name         string
 	SendResolved bool // those who were paged by it learn that it is over
+	TakesBack    bool // what it sent rings or stands until it is told that nobody need answer any more
 }
 
 // method is the user's method of that name.

@@ -94,6 +94,8 @@ type Notice struct {
 	Integration string `json:"integration,omitempty"`
 	Index       int    `json:"index,omitempty"`
 	Page        string `json:"page"` // the latest page's key
+
+	State map[string]string `json:"state,omitempty"` // what the method needs to take its message back, or to change it
 }
 
 // seat is where the notice went: the next one there takes its place.
@@ -120,6 +122,8 @@ type Send struct {
 	Also     []string          // who else was paged so far
 	NextAt   time.Time         // when the ladder goes on
 	NextWho  []string
+	Urgency  string              // the incident's: high or low; empty where there is none
+	State    map[string]string   // what the last message there left to be known; nil: nothing
 	Digest   []incident.Incident // what a digest lists
 }
 
@@ -223,6 +227,9 @@ func (c *Core) take(in Input) Answer {
 		return Answer{}
 	case Override:
 		return c.override(in)
+	case Calendars:
+		c.calendars(in.Config)
+		return Answer{}
 	case DropOverride:
 		return c.dropOverride(in)
 	case RequestSwap:

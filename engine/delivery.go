@@ -48,6 +48,8 @@ type Delivery struct {
 	Group *GroupMessage `json:"group,omitempty"` // what a receiver is told about a group
 	Duty  *DutyNote     `json:"duty,omitempty"`  // what a user is told about their time on call
 
+	State map[string]string `json:"state,omitempty"` // of the message that this one takes back
+
 	Created  time.Time `json:"created"`
 	GiveUp   time.Time `json:"give_up"`
 	Next     time.Time `json:"next,omitzero"` // the next attempt; zero while one is under way
@@ -63,6 +65,7 @@ const (
 	deliverPage        = "page"
 	deliverAckExpiring = "acknowledgement_expiring"
 	deliverResolved    = "resolved"
+	deliverStandDown   = "stand_down"
 	deliverGroup       = "receiver"
 )
 

@@ -23,11 +23,12 @@ type DutyView struct {
 // with schedules that the configuration had then; what was before the record began is computed.
 func (e *Engine) Duties(ctx context.Context, at time.Time) ([]DutyView, error) {
 	e.mu.RLock()
-	schedules, bills, now := maps.Clone(e.core.schedules), e.core.billsNow(), e.core.now
+	schedules, bills, seen := maps.Clone(e.core.schedules), e.core.billsNow(), e.core.now
 	e.mu.RUnlock()
+	now := e.now().Wall
 	past := !at.IsZero() && at.Before(now)
 	if at.IsZero() {
-		at = e.now().Wall
+		at = now
 	}
 	names := slices.Collect(maps.Keys(schedules))
 	for name := range bills {
@@ -46,9 +47,14 @@ func (e *Engine) Duties(ctx context.Context, at time.Time) ([]DutyView, error) {
 				return nil, err
 			}
 		}
+		if v.Recorded && s != nil && !at.Before(seen) {
+			// Nothing was written down since, because nothing changed; unless that is to be done this very moment.
+			next := s.NextChange(seen)
+			v.Recorded = next.IsZero() || next.After(at)
+		}
 		switch {
 		case v.Recorded && v.Until.IsZero() && s != nil:
-			v.Until = s.NextChange(now)
+			v.Until = s.NextChange(seen)
 		case v.Recorded:
 		case s == nil:
 			continue

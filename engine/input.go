@@ -74,6 +74,10 @@ type (
 		By       string
 	}
 
+	// Calendars brings what shared calendars say now: the schedules of the same configuration, and the rest that they are
+	// part of. Nothing else of it changes.
+	Calendars struct{ Config *Config }
+
 	// DropOverride takes back one that was made at run time.
 	DropOverride struct{ Schedule, ID, By string }
 
@@ -100,6 +104,7 @@ func (Result) input()   {}
 func (Reload) input()   {}
 func (Override) input() {}
 
+func (Calendars) input()    {}
 func (DropOverride) input() {}
 func (RequestSwap) input()  {}
 func (SettleSwap) input()   {}

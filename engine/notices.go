@@ -271,7 +271,11 @@ func (c *Core) tellMoved() {
 
 // notice makes the deliveries of a notice: one for each of the methods by which the user takes notices.
 func (c *Core) notice(user, event, key string, n DutyNote, giveUp time.Time, incidents ...string) {
-	for _, via := range c.cfg.Users[user].Notices {
+	methods := c.cfg.Users[user].Notices
+	if event == deliverDigest {
+		methods = c.cfg.Users[user].Digests
+	}
+	for _, via := range methods {
 		c.intend(Delivery{
 			Key: fmt.Sprintf("%s/%s/%s", event, key, via), Event: event, User: user, Via: via, Duty: &n, Incidents: incidents,
 			Created: c.now, GiveUp: giveUp,

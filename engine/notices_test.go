@@ -14,6 +14,7 @@ func noticed(n Notices, change ...func(*Config)) *Config {
 	return house(append([]func(*Config){func(cfg *Config) {
 		for name, u := range cfg.Users {
 			u.Notices = []string{u.Methods[0].Name}
+			u.Digests = u.Notices
 			cfg.Users[name] = u
 		}
 		cfg.Notices = map[string]Notices{"weekly": n}

@@ -62,7 +62,7 @@ func (c *Core) allClear(l *live) {
 			Key:   n.Page + "/resolved",
 			Event: deliverResolved, Incident: l.incident.Number, User: n.User, Via: n.Via,
 			Receiver: n.Receiver, Integration: n.Integration, Index: n.Index,
-			Policy: l.incident.Policy, Reason: "the incident was resolved",
+			Policy: l.incident.Policy, Reason: "the incident was resolved", State: n.State,
 			Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
 		})
 	}
@@ -71,11 +71,27 @@ func (c *Core) allClear(l *live) {
 func (c *Core) wantsToKnow(n Notice) bool {
 	if n.Receiver == "" {
 		m, ok := c.cfg.Users[n.User].method(n.Via)
-		return ok && m.SendResolved
+		return ok && (m.SendResolved || m.TakesBack)
 	}
 	return slices.ContainsFunc(c.cfg.Routing.Receivers[n.Receiver], func(in router.Integration) bool {
 		return in.Name == n.Integration && in.Index == n.Index && in.SendResolved
 	})
+}
+
+// standDown silences what still rings at one user, or with an empty name at everybody whom a page of the incident reached: they
+// need not answer it any more. Only methods that can take something back hear of it.
+func (c *Core) standDown(l *live, user, reason string) {
+	for _, key := range slices.Sorted(maps.Keys(l.told)) {
+		n := l.told[key]
+		m, ok := c.cfg.Users[n.User].method(n.Via)
+		if n.Receiver != "" || user != "" && n.User != user || !ok || !m.TakesBack {
+			continue
+		}
+		c.intend(Delivery{
+			Key: n.Page + "/stand_down", Event: deliverStandDown, Incident: l.incident.Number, User: n.User, Via: n.Via,
+			Policy: l.incident.Policy, Reason: reason, State: n.State, Created: c.now, GiveUp: c.now.Add(noticeRetryFor),
+		})
+	}
 }
 
 // intend records the delivery and lets its first attempt out with this turn.
@@ -115,6 +131,10 @@ func (c *Core) send(d Delivery) Send {
 	}
 	s.Incident = l.incident
 	s.NextAt, s.NextWho = l.ladder.NextAt(), l.ladder.NextWho(roster{c})
+	s.Urgency, s.State = string(l.ladder.Urgency()), d.State
+	if n, told := l.told[(Notice{User: d.User, Via: d.Via}).seat()]; told && d.User != "" && d.Event != deliverStandDown {
+		s.State = n.State
+	}
 	for _, user := range l.ladder.Paged() {
 		if user != d.User {
 			s.Also = append(s.Also, user)
@@ -177,7 +197,7 @@ func (c *Core) result(in Result) {
 		l := c.live[d.Incident]
 		c.drop(d.Key)
 		if l != nil {
-			c.pageResult(l, next, final, why)
+			c.pageResult(l, next, final, why, in.Verdict.State)
 		}
 	}
 }
@@ -191,7 +211,10 @@ func (c *Core) groupResult(d Delivery, final Outcome, why string, state map[stri
 	c.routed(c.router.Sent(router.Ref(d.Key), final == Delivered, c.now, state))
 }
 
-func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
+func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string, state map[string]string) {
+	if d.Event == deliverStandDown {
+		return // the delivery log has it; nobody was told anything
+	}
 	e := incident.Event{
 		Kind: incident.Paged, Incident: l.incident.ID(), Incidents: d.Incidents, User: d.User, Via: d.Via,
 		Receiver: d.Receiver, Policy: d.Policy, Step: d.Rung, Cycle: d.Cycle, Reason: d.Reason, OnCall: d.OnCall, Key: d.Key,
@@ -207,11 +230,17 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string) {
 	}
 	c.happened(e)
 	if d.Event == deliverPage && final == Delivered {
-		n := Notice{User: d.User, Via: d.Via, Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, Page: d.Key}
+		n := Notice{User: d.User, Via: d.Via, Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, Page: d.Key, State: state}
+		if state == nil {
+			n.State = l.told[n.seat()].State
+		}
 		l.told[n.seat()] = n
 		c.touch(l)
-		if !l.incident.Open() {
-			c.allClear(l) // it was on the wire when the incident was resolved
+		switch { // it was on the wire meanwhile
+		case !l.incident.Open():
+			c.allClear(l)
+		case l.incident.Status == incident.Acked && !d.Created.After(l.incident.AckedAt):
+			c.standDown(l, d.User, "the incident was acknowledged while this page was on its way")
 		}
 	}
 	if d.Parent == "" {

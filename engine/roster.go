@@ -87,6 +87,20 @@ func (c *Core) reload(cfg *Config) {
 	c.usePlans()
 }
 
+// calendars takes what depends on shared calendars from a configuration read anew.
+func (c *Core) calendars(read *Config) {
+	cfg := *c.cfg
+	cfg.Schedules, cfg.Hours, cfg.Users = read.Schedules, read.Hours, maps.Clone(c.cfg.Users)
+	for name, u := range cfg.Users {
+		u.Unavailable = read.Users[name].Unavailable
+		cfg.Users[name] = u
+	}
+	c.keepWatches()
+	c.cause = cause{why: "a shared calendar was changed"}
+	c.use(&cfg)
+	c.keepWatches()
+}
+
 // shift moves what waits along with a wall clock that was set (SPEC §5.12).
 func (c *Core) shift(by time.Duration) {
 	c.unit()

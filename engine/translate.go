@@ -251,6 +251,7 @@ func (c *Core) climb(l *live, in escalation.Input) {
 func (c *Core) climbed(l *live, effects []escalation.Effect) {
 	c.touch(l)
 	var lost []escalation.Outcome // known at once; the ladder hears of them after all that it asked for was done
+	answered := ""                // what was said of the acknowledgement that is being taken
 	for _, e := range effects {
 		switch e := e.(type) {
 		case escalation.Send:
@@ -262,9 +263,18 @@ func (c *Core) climbed(l *live, effects []escalation.Effect) {
 				Kind: string(e.Kind), Incident: l.incident.ID(), User: e.User, By: e.By, Via: c.how(e.By),
 				Policy: e.Policy, Step: e.Step, Cycle: e.Cycle, Reason: e.Reason,
 			})
+			switch e.Kind {
+			case escalation.KindAcknowledged:
+				if answered = e.Reason; e.By != "" {
+					c.standDown(l, e.By, e.Reason) // the others' go on, where more than one must acknowledge
+				}
+			case escalation.KindSnoozed, escalation.KindReassigned:
+				c.standDown(l, "", e.Reason)
+			}
 		case escalation.Status:
 			if e.To == escalation.Acknowledged {
 				c.become(l, incident.AckedNow{By: c.acting.By})
+				c.standDown(l, "", answered)
 			} else {
 				c.become(l, incident.TriggeredAgain{})
 			}

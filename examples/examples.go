@@ -13,4 +13,9 @@ var (
 	//
 	//go:embed demo.yml
 	Demo []byte
+
+	// Channels has a contact method of every kind that is ours, for whoever writes one.
+	//
+	//go:embed channels.yml
+	Channels []byte
 )

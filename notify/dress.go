@@ -78,8 +78,10 @@ func (w wardrobe) email(c *amconfig.EmailConfig) {
 		"Subject":        use("subject"),
 		"Message-Id":     use("message_id"), // the same in every attempt: what was sent twice is shown once
 		"Auto-Submitted": "auto-generated",  // no out-of-office replies to the pager
-		"Importance":     use("importance"),
-		"X-Priority":     use("x_priority"),
+
+		"X-Auto-Response-Suppress": "All", // Exchange goes by this instead
+		"Importance":               use("importance"),
+		"X-Priority":               use("x_priority"),
 	}
 	if !w("threading") {
 		c.Threading = amconfig.ThreadingConfig{}

@@ -28,6 +28,7 @@ func facts(m Message) map[string]string {
 		"status":          p.Status,
 		"user":            p.User,
 		"full_name":       p.FullName,
+		"urgency":         cmp.Or(p.Urgency, "high"),
 		"method":          p.Method,
 		"policy":          p.Policy,
 		"step":            strconv.Itoa(p.Step),
@@ -56,8 +57,11 @@ func forms(m Message, external *url.URL) (map[string]string, error) {
 		return nil, err
 	}
 	thread := p.Incident
-	if thread == "" { // bundles and digests of one person are a thread of their own
+	switch {
+	case thread == "": // bundles and digests of one person are a thread of their own
 		thread = m.Event + "." + p.User
+	case !p.OpenedAt.IsZero():
+		thread += "." + strconv.FormatInt(p.OpenedAt.Unix(), 36) // a new store numbers its incidents anew
 	}
 	host := mailHost(external)
 	f := facts(m)
@@ -85,7 +89,7 @@ func forms(m Message, external *url.URL) (map[string]string, error) {
 		"pagerduty_severity": level(m, "critical", "critical", "error", "warning", "info"),
 		"opsgenie_priority":  level(m, "P1", "P2", "P3", "P4", "P5"),
 		"victorops_type":     level(m, "CRITICAL", "CRITICAL", "WARNING", "INFO", "INFO"),
-		"pushover_priority":  level(m, "2", "2", "1", "0", "0"),
+		"pushover_priority":  pushoverPriority(m),
 	})
 	return f, nil
 }

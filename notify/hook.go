@@ -32,10 +32,14 @@ type hook struct {
 	name    string
 	conf    *webhook.WebhookConfig
 	client  *http.Client
+	signing []Secret
 	secrets []string
 }
 
-func newHook(name string, conf *webhook.WebhookConfig, o Options) (*hook, error) {
+// Kind is the integration's name.
+func (h *hook) Kind() string { return "webhook" }
+
+func newHook(name string, conf *webhook.WebhookConfig, signing []Secret, o Options) (*hook, error) {
 	httpConf := commoncfg.DefaultHTTPClientConfig
 	if conf.HTTPConfig != nil {
 		httpConf = *conf.HTTPConfig
@@ -44,7 +48,7 @@ func newHook(name string, conf *webhook.WebhookConfig, o Options) (*hook, error)
 	if err != nil {
 		return nil, err
 	}
-	return &hook{Options: o, name: name, conf: conf, client: client, secrets: secretsOf(conf)}, nil
+	return &hook{Options: o, name: name, conf: conf, client: client, signing: signing, secrets: append(secretsOf(conf), secretsOf(signing)...)}, nil
 }
 
 // hookBody is what is posted. The embedded message keeps upstream's members, names and order.
@@ -67,6 +71,7 @@ type hookPage struct {
 	IncidentURL    string         `json:"incident_url"`
 	IdempotencyKey string         `json:"idempotency_key"`
 	Incidents      []hookIncident `json:"incidents,omitempty"` // of a bundle or digest
+	OnCall         *Duty          `json:"on_call,omitempty"`   // what it says about the user's time on call
 }
 
 type hookIncident struct {
@@ -81,6 +86,9 @@ func (h *hook) Send(ctx context.Context, m Message) (v Verdict) {
 	defer mustNotPanic(&v, h.logger())
 	if m.Page == nil {
 		return Verdict{Outcome: Failed, Answer: "a message to " + h.name + " without a page"}
+	}
+	if m.Event == EventStandDown {
+		return nothingToTakeBack
 	}
 	data := h.data(m)
 	msg := h.message(m, data)
@@ -142,6 +150,7 @@ func pageOf(m Message) hookPage {
 	page := hookPage{
 		Event: m.Event, Incident: p.Incident, Severity: p.Severity, User: p.User, Method: p.Method, Policy: p.Policy,
 		Step: p.Step, Cycle: p.Cycle, Reason: p.Reason, AcknowledgeURL: p.AckURL, IncidentURL: p.IncidentURL, IdempotencyKey: m.Key,
+		OnCall: p.Duty,
 	}
 	for _, b := range p.Incidents {
 		page.Incidents = append(page.Incidents, hookIncident(b))
@@ -242,6 +251,9 @@ func (h *hook) post(ctx context.Context, m Message, url string, body []byte) Ver
 	req.Header.Set("User-Agent", amnotify.UserAgentHeader)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", ascii(m.Key))
+	if err := sign(req.Header, h.signing, ascii(m.Key), body, time.Now()); err != nil {
+		return Verdict{Outcome: Failed, Answer: answer(err.Error(), h.secrets)}
+	}
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return verdict(ctx, "webhook", true, amnotify.RedactURL(err), h.secrets)

@@ -11,12 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -229,6 +231,32 @@ func TestMailAsItArrives(t *testing.T) {
 	}
 }
 
+// What a mail says of itself, and in its text; the HTML is among testdata/pages.
+func TestMailsOfEveryStory(t *testing.T) {
+	office := newPostOffice(t)
+	s := personal(t, "email", office.method("")).Sender
+	var b strings.Builder
+	for _, name := range toldStories {
+		fmt.Fprintf(&b, "===== %s\n", name)
+		v := s.Send(t.Context(), stories()[name])
+		if name == "stand_down" {
+			fmt.Fprintf(&b, "----- %s\n", v.Answer)
+			continue
+		}
+		if v.Outcome != Delivered {
+			t.Fatalf("%s: %+v", name, v)
+		}
+		l := office.last(t)
+		for _, h := range slices.Sorted(maps.Keys(l.header)) {
+			if h != "Date" && h != "Content-Type" {
+				fmt.Fprintf(&b, "%s: %s\n", h, l.header.Get(h))
+			}
+		}
+		fmt.Fprintf(&b, "\n%s\n", strings.ReplaceAll(l.text, "\r\n", "\n"))
+	}
+	golden(t, "requests/email.txt", b.String())
+}
+
 // All mails about an incident are one thread, marked important while it needs somebody, and no machine answers them.
 func TestMailHeaders(t *testing.T) {
 	office := newPostOffice(t)
@@ -243,12 +271,14 @@ func TestMailHeaders(t *testing.T) {
 	page, resolved := send(lag()), send(stories()["resolved"])
 	for header, want := range map[string][2]string{
 		"Auto-Submitted": {"auto-generated", "auto-generated"},
-		"Importance":     {"high", "normal"},
-		"X-Priority":     {"1", "3"},
-		"References":     {"<INC-1.thread@midwatch.example.org>", "<INC-1.thread@midwatch.example.org>"},
-		"In-Reply-To":    {"<INC-1.thread@midwatch.example.org>", "<INC-1.thread@midwatch.example.org>"},
-		"From":           {"midwatch@example.org", "midwatch@example.org"},
-		"To":             {"bo@example.org", "bo@example.org"},
+
+		"X-Auto-Response-Suppress": {"All", "All"},
+		"Importance":               {"high", "normal"},
+		"X-Priority":               {"1", "3"},
+		"References":               {"<INC-1.t66t34.thread@midwatch.example.org>", "<INC-1.t66t34.thread@midwatch.example.org>"},
+		"In-Reply-To":              {"<INC-1.t66t34.thread@midwatch.example.org>", "<INC-1.t66t34.thread@midwatch.example.org>"},
+		"From":                     {"midwatch@example.org", "midwatch@example.org"},
+		"To":                       {"bo@example.org", "bo@example.org"},
 	} {
 		if got := [2]string{page.Get(header), resolved.Get(header)}; got != want {
 			t.Errorf("%s: %q, want %q", header, got, want)

@@ -23,6 +23,14 @@ const (
 	EventDigest      = "digest"
 	EventResolved    = "resolved"
 	EventReceiver    = "receiver" // a group notification to an Alertmanager receiver; Page is nil
+
+	// What a person is told about their time on call; Page.Duty is set, as it is at an EventDigest for who comes on call.
+	EventOnCallSoon    = "on_call_soon"
+	EventOnCallChanged = "on_call_changed"
+
+	// EventStandDown says that nobody need answer any more, because somebody acknowledged, say; Page.Reason has why. It goes
+	// only to methods that can take back what still rings or stands (Endpoint.TakesBack).
+	EventStandDown = "stand_down"
 )
 
 // A Message is all that one attempt needs. It is plain data.
@@ -76,7 +84,13 @@ type Page struct {
 	AckURL      string
 	IncidentURL string
 	ResolvedBy  string // for EventResolved: who or what ended it
+	Duty        *Duty  // their time on call, where the message is about that
+	Urgency     string // "high" or "low"; anything else counts as high, because waking somebody is the smaller mistake
+	CallURL     string // where a phone service tells which key was pressed during a call; empty: no key is asked for
 }
+
+// urgent says whether the page may make noise at night.
+func (p *Page) urgent() bool { return p.Urgency != "low" }
 
 // A Brief is one line of a bundle.
 type Brief struct {

@@ -36,6 +36,9 @@ type Letter struct {
 	Incident, Title string
 }
 
+// Kind is what the configuration calls it.
+func (o *Outbox) Kind() string { return "outbox" }
+
 // Send implements Sender. A repeated key replaces nothing: what would have been sent twice is shown twice.
 func (o *Outbox) Send(_ context.Context, m Message) Verdict {
 	l := Letter{Key: m.Key, Event: m.Event, Target: m.Target, At: m.At, Subject: Subject(m), Text: Text(m)}
@@ -72,6 +75,8 @@ func (o *Outbox) Messages() []Letter {
 func Log(logger *zap.Logger) Sender { return logSender{logger} }
 
 type logSender struct{ logger *zap.Logger }
+
+func (s logSender) Kind() string { return "log" }
 
 func (s logSender) Send(_ context.Context, m Message) Verdict {
 	fields := []zap.Field{zap.String("event", m.Event), zap.String("key", m.Key), zap.String("subject", Subject(m))}

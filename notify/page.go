@@ -63,15 +63,20 @@ func viewOf(m Message) view {
 	loc := zoneOf(p.TimeZone)
 	title := said(cmp.Or(p.Title, "untitled"), titleLength)
 	v := view{
-		Headline: title, Color: red, Urgent: true, Action: "Acknowledge", ActionURL: p.AckURL,
+		Headline: title, Color: red, Urgent: p.urgent(), Action: "Acknowledge", ActionURL: p.AckURL,
 		Severity:  cmp.Or(said(p.Severity, valueLength), "none given"),
 		Since:     sinceWords(p.OpenedAt, loc),
 		AlsoPaged: cmp.Or(enumerate(names(p.AlsoPaged), shownNames), "nobody else so far"),
 		Next:      nextWords(m, loc),
 	}
-	if len(p.Incidents) > 0 {
+	switch {
+	case len(p.Incidents) > 0:
 		v.bundle(m, loc)
-	} else {
+	case p.Duty != nil:
+		v.duty(m, loc)
+		v.dutyRows(p)
+		return v
+	default:
 		v.Subject = tag(p.Incident, p.Severity) + title
 		v.Lead = lead(p.Incident, p.Severity, "since "+v.Since, lastingWords(m.At.Sub(p.OpenedAt)))
 		v.alerts(m.Alerts)
@@ -86,6 +91,14 @@ func viewOf(m Message) view {
 			v.Notice = fmt.Sprintf("Your acknowledgement runs out at %s. Acknowledge again, or it is triggered again and pages from the first step.", at)
 			v.Subject = tag(p.Incident, p.Severity) + "Acknowledgement ends " + p.NextAt.In(loc).Format("15:04 MST") + ": " + title
 		}
+	case EventStandDown:
+		word := "stood down"
+		if p.Status == "acknowledged" {
+			word = p.Status
+		}
+		v.Color, v.Urgent, v.ActionURL = indigo, false, ""
+		v.Headline = strings.ToUpper(word[:1]) + word[1:] + ": " + title
+		v.Subject = tag(p.Incident, word) + title
 	case EventDigest:
 		v.Color, v.Urgent = indigo, false
 		v.Next = "to nobody; this is for your information"
@@ -108,9 +121,12 @@ func (v *view) rows(m Message) {
 			v.Rows = append(v.Rows, r)
 		}
 	}
-	if m.Event == EventResolved {
+	switch m.Event {
+	case EventResolved:
 		add(row{Name: "Ended by", Text: said(p.ResolvedBy, valueLength)})
-	} else {
+	case EventStandDown:
+		add(row{Name: "Why", Text: said(p.Reason, valueLength)})
+	default:
 		add(row{Name: "Why you", Text: whyWords(p)})
 		add(row{Name: "Goes on", Text: v.Next, Field: true})
 	}
@@ -153,6 +169,9 @@ func (v *view) bundle(m Message, loc *time.Location) {
 	}
 	v.Subject = fmt.Sprintf("[%s, %s] %s", count(n, "incident"), worst, enumerate(titles, 2))
 	v.Lead = "Severity " + v.Severity + ", the oldest since " + v.Since
+	if d := m.Page.Duty; d != nil {
+		v.Lead += ". " + stretchWords("You are on call in "+said(d.Schedule, valueLength), d.Start, d.End, loc)
+	}
 	v.ItemsHead = "Incidents"
 }
 

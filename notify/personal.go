@@ -26,6 +26,10 @@ type Method struct {
 	Receiver amconfig.Receiver
 	// SetByUser says which fields of the integration its owner wrote himself, by their YAML names. Nil: none.
 	SetByUser func(field string) bool
+
+	Own     Own      // one of ours in place of Receiver's
+	Signing []Secret // of a webhook: signs each message by Standard Webhooks, with every secret; none: it does not
+	APIURL  string   // of Pushover, whose config has no such field; empty: DefaultPushoverURL
 }
 
 // Personal builds the sender for one person's contact method. What he did not word himself carries the built-in
@@ -39,11 +43,18 @@ func Personal(m Method, o Options) (Endpoint, error) {
 	fault := func(err error) (Endpoint, error) {
 		return Endpoint{}, fmt.Errorf("contact method %q of %q: %w", m.Via, m.User, err)
 	}
+	if m.Own != nil {
+		sender, err := m.Own.build(name, o)
+		if err != nil {
+			return fault(err)
+		}
+		return Endpoint{Target: target, SendResolved: m.Own.resolved(), TakesBack: takesBack(sender), Sender: sender}, nil
+	}
 	if n := integrations(m.Receiver); n != 1 {
 		return fault(fmt.Errorf("one integration is wanted, there are %d", n))
 	}
 	if hooks := m.Receiver.WebhookConfigs; len(hooks) == 1 {
-		hook, err := newHook(name, hooks[0], o)
+		hook, err := newHook(name, hooks[0], m.Signing, o)
 		if err != nil {
 			return fault(err)
 		}
@@ -55,6 +66,13 @@ func Personal(m Method, o Options) (Endpoint, error) {
 	ApplyTemplates(&worded, m.SetByUser)
 	ApplyTemplates(&plain, nil)
 	asOurs := slices.Equal(textsOf(worded), textsOf(plain)) // before upstream's notifiers add to their configs
+	if cs := worded.PushoverConfigs; len(cs) > 0 {
+		sender, err := newPushover(name, m.APIURL, cs[0], plain.PushoverConfigs[0], !asOurs, o)
+		if err != nil {
+			return fault(err)
+		}
+		return Endpoint{Target: target, SendResolved: cs[0].SendResolved(), TakesBack: takesBack(sender), Sender: sender}, nil
+	}
 	s := &personalSender{Options: o, name: name, bare: len(worded.IncidentioConfigs) > 0, once: len(worded.SNSConfigs) > 0}
 	var err error
 	if s.plain, err = s.dressed(plain); err != nil {
@@ -66,6 +84,15 @@ func Personal(m Method, o Options) (Endpoint, error) {
 		}
 	}
 	return Endpoint{Target: target, SendResolved: s.sendResolved, Sender: s}, nil
+}
+
+// takesBack says whether a sender can silence or change what it sent.
+func takesBack(s Sender) bool {
+	switch s.(type) {
+	case *pushover, *ntfy, *matrix:
+		return true
+	}
+	return false
 }
 
 // A personalSender tells one person by one of upstream's integrations.
@@ -101,11 +128,17 @@ func (s *personalSender) dressed(r amconfig.Receiver) (*dressed, error) {
 	return &dressed{newIntegration(first, build, r, s.logger()), templatesOf(r)}, nil
 }
 
+// Kind is the integration's name.
+func (s *personalSender) Kind() string { return s.plain.name }
+
 // Send implements Sender. One call may make two attempts: in the user's words and, where these fail for good, in ours.
 func (s *personalSender) Send(ctx context.Context, m Message) (v Verdict) {
 	defer mustNotPanic(&v, s.logger())
 	if m.Page == nil {
 		return Verdict{Outcome: Failed, Answer: "a message to " + s.name + " without a page"}
+	}
+	if m.Event == EventStandDown {
+		return nothingToTakeBack
 	}
 	alerts := s.alerts(m)
 	labels, err := s.labels(m, alerts)

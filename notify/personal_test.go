@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	commoncfg "github.com/prometheus/common/config"
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zaptest/observer"
@@ -48,33 +51,95 @@ func aimed(w *world, integration string) string {
 func TestEveryIntegrationTellsEveryStory(t *testing.T) {
 	for integration := range methods {
 		t.Run(integration, func(t *testing.T) {
-			w, o := newWorld(t), options(t)
-			if integration == "pushover" { // its address is fixed
-				o.HTTP = toWorld(w)
-			}
-			e, err := Personal(Method{User: "bo", Via: "chat", Receiver: load(t, integration, aimed(w, integration))}, o)
+			w := newWorld(t)
+			e, err := Personal(Method{User: "bo", Via: "chat", Receiver: load(t, integration, aimed(w, integration)), APIURL: w.URL + "/pushover"}, options(t))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := (Target{User: "bo", Via: "chat"}); e.Target != want {
-				t.Errorf("target %v, want %v", e.Target, want)
-			}
-			for name, m := range stories() {
-				if v := e.Sender.Send(t.Context(), m); v.Outcome != Delivered {
-					t.Errorf("%s: %+v", name, v)
-				}
-				if name != "page" && name != "resolved" {
-					continue
-				}
-				golden(t, "requests/"+integration+"_"+name+".txt", strings.ReplaceAll(w.last(t).script(), w.URL, "https://provider"))
-				if integration == "incidentio" || integration == "webhook" {
-					continue
-				}
-				if name == "page" && !strings.Contains(w.last(t).script(), m.Page.AckURL) {
-					t.Error("the link to acknowledge is missing")
-				}
-			}
+			conversation(t, w, integration, e)
 		})
+	}
+}
+
+// own are the integrations that are ours, as the configuration has them.
+func own(w *world) map[string]Own {
+	insecure := &commoncfg.HTTPClientConfig{TLSConfig: commoncfg.TLSConfig{InsecureSkipVerify: true}}
+	twilio := Twilio{
+		APIURL: w.URL + "/twilio/", AccountSID: account, AuthToken: Secret{Value: "twilio-token"}, From: "+12025550123",
+		To: "+46701234567", SendResolved: true, HTTP: insecure,
+	}
+	return map[string]Own{
+		"ntfy":   &Ntfy{Server: w.URL + "/ntfy", Topic: "bo-7Jx", Token: Secret{Value: "ntfy-token"}, Tags: []string{"ship"}, SendResolved: true, HTTP: insecure},
+		"gotify": &Gotify{URL: w.URL + "/gotify/", Token: Secret{Value: "gotify-token"}, SendResolved: true, HTTP: insecure},
+		"matrix": &Matrix{Homeserver: w.URL + "/matrix", Token: Secret{Value: "matrix-token"}, Room: "!ops:example.org", SendResolved: true, HTTP: insecure},
+		"sms":    &SMS{Twilio: twilio},
+		"voice":  &Voice{Twilio: twilio, Language: "en-GB"},
+	}
+}
+
+func ownEndpoint(t *testing.T, c Own, o Options) Endpoint {
+	t.Helper()
+	e, err := Personal(Method{User: "bo", Via: "chat", Own: c}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// So do ours.
+func TestOurOwnIntegrationsTellEveryStory(t *testing.T) {
+	for integration := range own(&world{Server: &httptest.Server{}}) {
+		t.Run(integration, func(t *testing.T) {
+			w := newWorld(t)
+			conversation(t, w, integration, ownEndpoint(t, own(w)[integration], options(t)))
+		})
+	}
+}
+
+// toldStories are those whose requests are kept, in their order; what is told of later goes by what the earlier one left.
+var toldStories = []string{"page", "low", "bundle", "digest", "expiring", "stand_down", "resolved"}
+
+// conversation tells every story, and compares what the provider is asked with testdata/requests.
+func conversation(t *testing.T, w *world, integration string, e Endpoint) {
+	t.Helper()
+	if want := (Target{User: "bo", Via: "chat"}); e.Target != want {
+		t.Errorf("target %v, want %v", e.Target, want)
+	}
+	if got := kindOf(e.Sender); got != integration {
+		t.Errorf("it says it is %q", got)
+	}
+	var b strings.Builder
+	var state map[string]string
+	all := stories()
+	for _, name := range toldStories {
+		m := all[name]
+		m.State = state
+		before := len(w.got())
+		v := e.Sender.Send(t.Context(), m)
+		if v.Outcome != Delivered {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if name == "page" {
+			state = v.State
+		}
+		fmt.Fprintf(&b, "===== %s\n", name)
+		asked := w.got()[before:]
+		for _, r := range asked {
+			b.WriteString(r.script())
+		}
+		fmt.Fprintf(&b, "----- %s\n", v.Answer)
+		for _, k := range slices.Sorted(maps.Keys(v.State)) {
+			fmt.Fprintf(&b, "state %s = %s\n", k, v.State[k])
+		}
+		if name == "page" && integration != "incidentio" && !strings.Contains(b.String(), m.Page.AckURL) && !strings.Contains(b.String(), m.Page.CallURL) {
+			t.Error("there is no way to acknowledge")
+		}
+	}
+	golden(t, "requests/"+integration+".txt", strings.ReplaceAll(b.String(), w.URL, "https://provider"))
+	for name, m := range all {
+		if v := e.Sender.Send(t.Context(), m); v.Outcome != Delivered {
+			t.Errorf("%s: %+v", name, v)
+		}
 	}
 }
 

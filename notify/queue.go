@@ -29,13 +29,17 @@ var (
 
 // Queues gives every target a queue of its own (SPEC §8): messages to one target go out in order, one at a time, and a
 // slow or dead target delays no other. It makes one attempt for each message; whether to try again is the caller's
-// decision. It is safe for concurrent use.
+// decision. Attempts at one target keep the distance that its service asks for (pace.go); the first of them never waits. It is
+// safe for concurrent use.
 type Queues struct {
 	mu      sync.Mutex
 	senders map[Target]Sender
 	lines   map[Target]*line
 	waiting map[string][]*list.Element // by Message.Key
+	begun   map[Target]time.Time       // the last attempt's beginning, where the next must keep a distance
+	health  map[Target]*Health         // of those that have a sender
 	closed  bool
+	closing chan struct{} // closed by Close: nobody waits for a distance any more
 	workers sync.WaitGroup
 
 	ctx    context.Context // ends attempts that outlast Close
@@ -43,7 +47,10 @@ type Queues struct {
 }
 
 // A line is the queue of one target. It exists while its worker does.
-type line struct{ letters list.List }
+type line struct {
+	letters list.List
+	busy    bool // an attempt is under way
+}
 
 type letter struct {
 	Message
@@ -53,7 +60,10 @@ type letter struct {
 
 // NewQueues returns queues that send with the given senders.
 func NewQueues(senders map[Target]Sender) *Queues {
-	q := &Queues{lines: map[Target]*line{}, waiting: map[string][]*list.Element{}}
+	q := &Queues{
+		lines: map[Target]*line{}, waiting: map[string][]*list.Element{}, begun: map[Target]time.Time{},
+		health: map[Target]*Health{}, closing: make(chan struct{}),
+	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	q.SetSenders(senders)
 	return q
@@ -65,6 +75,9 @@ func (q *Queues) SetSenders(senders map[Target]Sender) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.senders = maps.Clone(senders)
+	gone := func(t Target) bool { return q.senders[t] == nil }
+	maps.DeleteFunc(q.begun, func(t Target, _ time.Time) bool { return gone(t) })
+	maps.DeleteFunc(q.health, func(t Target, _ *Health) bool { return gone(t) })
 }
 
 // Enqueue takes a message for its target and returns at once. done is called once, from another goroutine, when the
@@ -117,6 +130,9 @@ func (q *Queues) Waiting() int {
 // under way. When ctx ends it cuts these off and returns ctx's error; their done is called all the same.
 func (q *Queues) Close(ctx context.Context) error {
 	q.mu.Lock()
+	if !q.closed {
+		close(q.closing)
+	}
 	q.closed = true
 	for _, l := range q.lines {
 		l.letters.Init()
@@ -144,26 +160,64 @@ func (q *Queues) Close(ctx context.Context) error {
 func (q *Queues) work(t Target, l *line) {
 	defer q.workers.Done()
 	for {
-		next, sender := q.take(t, l)
+		next, sender, wait := q.take(t, l)
+		if wait > 0 {
+			q.rest(wait)
+			continue // what was first may be cancelled by now
+		}
 		if next == nil {
 			return
 		}
 		v := q.attempt(sender, next.Message)
+		q.ended(t, l, v)
 		if next.done != nil {
 			next.done(next.Message, v)
 		}
 	}
 }
 
-// take removes the first letter of a line. An empty line is removed itself: the next Enqueue starts a new one.
-func (q *Queues) take(t Target, l *line) (*letter, Sender) {
+// rest waits for so long, or until the queues close.
+func (q *Queues) rest(wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.closing:
+	}
+}
+
+// ended notes what became of an attempt.
+func (q *Queues) ended(t Target, l *line, v Verdict) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.busy = false
+	if q.senders[t] == nil {
+		return
+	}
+	if q.health[t] == nil {
+		q.health[t] = &Health{}
+	}
+	q.health[t].record(v, time.Now())
+}
+
+// take removes the first letter of a line, or says how long it must wait yet. An empty line is removed itself: the next
+// Enqueue starts a new one.
+func (q *Queues) take(t Target, l *line) (*letter, Sender, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first := l.letters.Front()
 	if first == nil {
 		delete(q.lines, t)
-		return nil, nil
+		return nil, nil, 0
 	}
+	now := time.Now()
+	if pace := paces[kindOf(q.senders[t])]; pace > 0 {
+		if begun, known := q.begun[t]; known && now.Sub(begun) < pace {
+			return nil, nil, pace - now.Sub(begun)
+		}
+		q.begun[t] = now
+	}
+	l.busy = true
 	next := l.letters.Remove(first).(*letter)
 	rest := q.waiting[next.Key][:0]
 	for _, e := range q.waiting[next.Key] {
@@ -176,7 +230,7 @@ func (q *Queues) take(t Target, l *line) (*letter, Sender) {
 	} else {
 		q.waiting[next.Key] = rest
 	}
-	return next, q.senders[t]
+	return next, q.senders[t], 0
 }
 
 func (q *Queues) attempt(sender Sender, m Message) (v Verdict) {

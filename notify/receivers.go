@@ -43,6 +43,7 @@ func (o Options) logger() *slog.Logger {
 type Endpoint struct {
 	Target       Target
 	SendResolved bool // the integration's send_resolved: whether it wants to hear that it is over
+	TakesBack    bool // it can silence or change what it sent, and wants to hear that somebody acknowledged
 	Sender       Sender
 }
 
@@ -85,6 +86,9 @@ type receiverSender struct {
 	sendResolved bool
 	integration  *integration
 }
+
+// Kind is the integration's name.
+func (s *receiverSender) Kind() string { return s.integration.name }
 
 // Send implements Sender. Without send_resolved the resolved alerts are left out here, after the route labels were
 // rendered, as upstream's retry stage does; with nothing left to say the message counts as delivered.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -85,7 +86,7 @@ func newOverride(o Override, layers []layer, zone *time.Location) (override, err
 	if o.Layer != "" {
 		ready.layer = slices.IndexFunc(layers, func(l layer) bool { return l.Name == o.Layer })
 		if ready.layer < 0 {
-			return ready, fmt.Errorf("acts on layer %q, which does not exist", o.Layer)
+			return ready, fmt.Errorf("acts on layer %q, which does not exist; the schedule's layers are: %s", o.Layer, layerNames(layers))
 		}
 	}
 	switch {
@@ -104,6 +105,14 @@ func newOverride(o Override, layers []layer, zone *time.Location) (override, err
 		return ready, errors.New("needs both from and to")
 	}
 	return ready, nil
+}
+
+func layerNames(layers []layer) string {
+	var names []string
+	for i := range layers {
+		names = append(names, layers[i].Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // A place is somebody being on call. It remembers who held it before, because a replacement follows the

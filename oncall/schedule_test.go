@@ -140,7 +140,7 @@ func TestWarnings(t *testing.T) {
 		return l
 	}
 	hidden := func(by string) string {
-		return `layers[0]: layer "a" never shows: there is always somebody above it, in ` + by + `; later layers win, so put it last, or give the other mode: add`
+		return `layers[0]: never shows: there is always somebody above it, in ` + by + `; later layers win, so put it last, or give the other mode: add`
 	}
 	for _, c := range []struct {
 		what, zone string
@@ -148,8 +148,8 @@ func TestWarnings(t *testing.T) {
 		want       string
 	}{
 		{"nothing", "Europe/Lisbon", []Layer{base("a", "ana, bo", "1w")}, ""},
-		{"no users", "Europe/Lisbon", []Layer{base("a", "", "1w")}, `layers[0].rotation.users: layer "a" has no users; it is a hole for ever`},
-		{"nobody's", "Europe/Lisbon", []Layer{base("a", "nobody", "1w")}, `layers[0].rotation.users: every turn of layer "a" is nobody's`},
+		{"no users", "Europe/Lisbon", []Layer{base("a", "", "1w")}, `layers[0].rotation.users: has no users; the layer is a hole for ever: add somebody, or remove it`},
+		{"nobody's", "Europe/Lisbon", []Layer{base("a", "nobody", "1w")}, `layers[0].rotation.users: every turn is nobody's; the layer is a hole for ever: add somebody, or remove it`},
 		{"48h", "Europe/Lisbon", []Layer{base("a", "ana, bo", "48h")}, `layers[0].rotation.every: 48h is elapsed time: the hand-off moves whenever the clocks of Europe/Lisbon change; write 2d to keep it at 09:00`},
 		{"10h", "America/New_York", []Layer{base("a", "ana, bo", "10h")}, `layers[0].rotation.every: 10h is elapsed time: the hand-off moves whenever the clocks of America/New_York change`},
 		{"48h where clocks do not change", "Asia/Kathmandu", []Layer{base("a", "ana, bo", "48h")}, ""},
@@ -161,7 +161,7 @@ func TestWarnings(t *testing.T) {
 		{"nor one with nobody's turns", "Europe/Lisbon", []Layer{base("a", "ana", "1w"), base("b", "bo, nobody", "1w")}, ""},
 		{"nor one that ends", "Europe/Lisbon", []Layer{base("a", "ana", "1w"), until(base("b", "bo", "1w"), "2027-01-01 00:00")}, ""},
 		{"unless later", "Europe/Lisbon", []Layer{until(base("a", "ana", "1w"), "2026-06-01 00:00"), until(base("b", "bo", "1w"), "2027-01-01 00:00")}, hidden(`layer "b"`)},
-		{"over before its start", "Europe/Lisbon", []Layer{until(base("a", "ana", "1w"), "2026-01-01 00:00")}, `layers[0]: layer "a" never shows: its windows do not open between its start and its end`},
+		{"over before its start", "Europe/Lisbon", []Layer{until(base("a", "ana", "1w"), "2026-01-01 00:00")}, `layers[0]: never shows: there is no time between its start and its end; change start or effective_until, or remove the layer`},
 	} {
 		var got []string
 		for _, p := range schedule(t, Spec{Zone: loadZone(c.zone), Layers: c.layers}).Warnings() {
@@ -179,7 +179,7 @@ func TestWarningOfAnOverrideThatChangesNothing(t *testing.T) {
 	useful := span
 	useful.User = "ana"
 	spec.Overrides = []Override{span, useful}
-	want := []Problem{{"overrides[0]", "changes nothing: bo is not on call then"}}
+	want := []Problem{{"overrides[0]", "changes nothing: bo is not on call then, or a later override decides; remove it, or mend its times"}}
 	if got := schedule(t, spec).Warnings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -21,31 +21,69 @@ func (s *Schedule) Warnings() []Problem {
 			}
 			continue
 		case len(l.turns.who) == 0:
-			warn(".rotation.users", "layer %q has no users; it is a hole for ever", l.Name)
+			warn(".rotation.users", "has no users; the layer is a hole for ever: add somebody, or remove it")
 			continue
 		case !slices.ContainsFunc(l.turns.who, func(who []string) bool { return len(who) > 0 }):
-			warn(".rotation.users", "every turn of layer %q is nobody's", l.Name)
+			warn(".rotation.users", "every turn is nobody's; the layer is a hole for ever: add somebody, or remove it")
 			continue
 		}
 		if l.drifts() {
 			warn(".rotation.every", "%s", l.drift())
 		}
 		if !s.opens(l) {
-			warn("", "layer %q never shows: its windows do not open between its start and its end", l.Name)
+			why := "its windows do not open between its start and its end; change them, or remove the layer"
+			if l.windows.always {
+				why = "there is no time between its start and its end; change start or effective_until, or remove the layer"
+			}
+			warn("", "never shows: %s", why)
 		} else if by := s.hiddenBy(i); by != "" {
-			warn("", "layer %q never shows: there is always somebody above it, in %s; later layers win, so put it last, or give the other mode: add", l.Name, by)
+			warn("", "never shows: there is always somebody above it, in %s; later layers win, so put it last, or give the other mode: add", by)
+		}
+		if len(l.Active) > 1 {
+			for j := range l.Active {
+				if text := l.shut(l.Active[j], l.Zone); text != "" {
+					warn(fmt.Sprintf(".active[%d]", j), "%s", text)
+				}
+			}
 		}
 	}
 	for i := range s.spec.Overrides {
-		o := &s.overrides[i]
-		if (o.Kind == Replace || o.Kind == Remove) && s.idle(i) {
-			ps = append(ps, Problem{
-				fmt.Sprintf("overrides[%d]", i),
-				fmt.Sprintf("changes nothing: %s is not on call then", o.User),
-			})
+		o, text := &s.overrides[i], ""
+		switch {
+		case o.start >= o.end:
+			text = fmt.Sprintf("has no time: the clocks of %s skip all of it; write times that exist on that day", s.spec.Zone)
+		case !s.idle(i):
+			continue
+		case o.Kind == Replace || o.Kind == Remove:
+			text = fmt.Sprintf("changes nothing: %s is not on call then, or a later override decides; remove it, or mend its times", o.User)
+		default:
+			text = fmt.Sprintf("changes nothing: %s is on call then anyway, or a later override decides; remove it, or mend its times", o.User)
 		}
+		ps = append(ps, Problem{fmt.Sprintf("overrides[%d]", i), text})
 	}
 	return ps
+}
+
+// shut says that a window of several never opens, such as one for a day that no month has. Weekly ones always do, and a
+// shared calendar may have other events tomorrow.
+func (l *layer) shut(w Window, home *time.Location) string {
+	if w.Calendar == nil || len(w.Calendar.Intervals) == 0 || len(w.Calendar.Events) > 0 {
+		return ""
+	}
+	hours, err := NewHours(home, []Window{w})
+	if err != nil {
+		return ""
+	}
+	k := clock{zone: home}
+	start := stamp(k.first(max(l.turns.start, l.EffectiveFrom)))
+	if hours.Open(start) {
+		return ""
+	}
+	next := hours.NextChange(start)
+	if next.IsZero() || l.EffectiveUntil != 0 && !next.Before(l.EffectiveUntil.Last(home)) {
+		return fmt.Sprintf("time interval %q does not open while the layer lasts; mend it, or take it out here", w.Calendar.Name)
+	}
+	return ""
 }
 
 // drifts says whether a turn is elapsed time where clocks are changed: SPEC §4.3.
@@ -103,7 +141,7 @@ func (s *Schedule) hiddenBy(i int) string {
 		l := &s.layers[j]
 		above := clock{zone: l.Zone}
 		someNobody := slices.ContainsFunc(l.turns.who, func(who []string) bool { return len(who) == 0 })
-		if l.Mode == ModeAdd || l.Shared != nil || len(l.turns.who) == 0 || someNobody ||
+		if l.Mode == ModeAdd || l.Shared != nil || len(l.Except) > 0 || len(l.turns.who) == 0 || someNobody ||
 			above.first(max(l.turns.start, l.EffectiveFrom)) > start {
 			continue
 		}

@@ -30,6 +30,7 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 		Routing:      routing(cfg, endpoints, o),
 		Users:        map[string]engine.User{},
 		Schedules:    cfg.Schedules,
+		Notices:      map[string]engine.Notices{},
 		Policies:     cfg.Policies,
 		Paging:       cfg.Paging,
 		ReopenWindow: cfg.ReopenWindow,
@@ -40,16 +41,23 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 	for _, m := range cfg.Maintenance {
 		out.Maintenance = append(out.Maintenance, maintenance(m))
 	}
-	resolved := map[[2]string]bool{}
+	for name, n := range cfg.Notices {
+		out.Notices[name] = engine.Notices{Before: n.Before, Handoff: tellAtHandoff[n.Handoff], Silent: !n.Changes}
+	}
+	personal := map[[2]string]notify.Endpoint{}
 	for _, e := range endpoints {
 		if e.Target.User != "" {
-			resolved[[2]string{e.Target.User, e.Target.Via}] = e.SendResolved
+			personal[[2]string{e.Target.User, e.Target.Via}] = e
 		}
 	}
 	for name, u := range cfg.Users {
-		user := engine.User{Name: name, FullName: u.FullName, TimeZone: u.TimeZone, High: u.High, Low: u.Low, Unavailable: u.Unavailable}
+		user := engine.User{
+			Name: name, FullName: u.FullName, TimeZone: u.TimeZone, High: u.High, Low: u.Low,
+			Digests: u.Digests, Notices: u.Notices, Unavailable: u.Unavailable,
+		}
 		for _, m := range u.Methods {
-			user.Methods = append(user.Methods, engine.Method{Name: m.Name, SendResolved: resolved[[2]string{name, m.Name}]})
+			e := personal[[2]string{name, m.Name}]
+			user.Methods = append(user.Methods, engine.Method{Name: m.Name, SendResolved: e.SendResolved, TakesBack: e.TakesBack})
 		}
 		out.Users[name] = user
 	}
@@ -61,6 +69,8 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 	}
 	return out
 }
+
+var tellAtHandoff = map[string]engine.Handoff{"open": engine.HandoffOpen, "always": engine.HandoffAlways, "never": engine.HandoffNever}
 
 // maintenance is a window of the file as the silence that it is.
 func maintenance(m config.Maintenance) engine.Plan {

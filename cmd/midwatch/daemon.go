@@ -50,6 +50,7 @@ type daemon struct {
 	signer  *notify.Signer
 	queues  *notify.Queues
 	courier *courier
+	almanac *almanac
 	engine  *engine.Engine
 	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
 
@@ -72,6 +73,8 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.stats = newDaemonMetrics(d.registry, func() bool { return d.mesh.Load() != nil })
 
 	d.source = d.flags.source()
+	d.almanac = newAlmanac(d.almanacDir(), d.log.zap)
+	d.registry.MustRegister(d.almanac)
 	cfg, err := d.load()
 	if err != nil {
 		return err
@@ -135,6 +138,14 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	return d.serve(ctx, listeners, out)
 }
 
+// almanacDir is where copies of shared calendars are; the demo keeps nothing.
+func (d *daemon) almanacDir() string {
+	if *d.flags.demo {
+		return ""
+	}
+	return filepath.Join(*d.flags.storage, almanacDir)
+}
+
 // serve runs the loop and the listeners until ctx is done, and then lets everything come to rest: no new requests, no
 // new attempts, what is under way is waited for and recorded.
 func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *output) error {
@@ -160,6 +171,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	}
 	aside.Go(func() { d.snapshots(side) })
 	aside.Go(func() { d.bequeath(side) })
+	aside.Go(func() { d.almanacs(side) })
 	d.sayHello(out)
 
 	var failed error
@@ -213,7 +225,7 @@ func (d *daemon) load() (*config.Config, error) {
 	// The words that Alertmanager's users look for in its log.
 	log := d.log.zap.With(zap.String("component", "configuration"), zap.String("file", d.source.title()))
 	log.Info("Loading configuration file")
-	cfg, faults := d.source.load()
+	cfg, faults := d.source.load(config.Options{Fetch: d.almanac.content})
 	for _, f := range faults {
 		if f.Warning {
 			d.log.zap.Warn("configuration", zap.String("fault", f.String()))
@@ -271,6 +283,7 @@ func (d *daemon) hold(cfg *config.Config, b built) {
 	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg)}
 	b.engine.Routing.Root.Walk(func(r *dispatch.Route) { p.routes[r.ID()] = r })
 	d.current.Store(p)
+	d.almanac.read(cfg.Calendars)
 	d.stats.loaded(b.engine.Routing, configHash(d.source, cfg.Files), time.Now())
 	d.engine.MeasureReceivers(b.engine.Routing.Receivers)
 	d.events.use(cfg, d.engine.Router(), b.engine.Routing)

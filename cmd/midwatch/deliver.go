@@ -75,6 +75,11 @@ func (c *courier) message(s engine.Send) notify.Message {
 	for _, a := range s.Alerts {
 		m.Alerts = append(m.Alerts, told(a, s.Over[a.Fingerprint()]))
 	}
+	if d.Duty != nil {
+		m.GroupKey = "midwatch/" + d.Event
+		m.Page = c.duty(s)
+		return m
+	}
 	m.GroupKey = orElse(s.Incident.Identity.GroupKey, s.Incident.ID())
 	if d.User == "" {
 		// A ladder's step that tells a channel: worded as a group's notification of this incident's alerts.
@@ -86,7 +91,7 @@ func (c *courier) message(s engine.Send) notify.Message {
 		}
 		return m
 	}
-	m.Page = c.page(s)
+	m.Page, m.State = c.page(s), s.State
 	return m
 }
 
@@ -102,11 +107,33 @@ func (c *courier) page(s engine.Send) *notify.Page {
 		RunbookURL: runbook(i, s.Alerts), AlsoPaged: s.Also, NextAt: s.NextAt, NextWho: strings.Join(s.NextWho, ", "),
 		IncidentURL: c.link("incidents", i.ID()),
 		ResolvedBy:  i.ResolvedBy,
+		Urgency:     s.Urgency,
 	}
 	if i.Open() {
 		p.AckURL = c.link("ack", c.signer.Sign(notify.Claim{
 			Incident: i.ID(), User: d.User, Page: c.key(d.Key), Expires: d.Created.Add(notify.TokenLife),
 		}))
+	}
+	return p
+}
+
+// duty is what a user is told about their time on call.
+func (c *courier) duty(s engine.Send) *notify.Page {
+	d := s.Delivery
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u := c.users[d.User]
+	p := &notify.Page{
+		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via, Reason: d.Duty.Why,
+		Duty: &notify.Duty{
+			Schedule: d.Duty.Schedule, Start: d.Duty.Start, End: d.Duty.End, With: d.Duty.With, More: d.Duty.More, Why: d.Duty.Why, By: d.Duty.By,
+		},
+	}
+	for _, change := range d.Duty.Changes {
+		p.Duty.Changes = append(p.Duty.Changes, notify.DutyChange(change))
+	}
+	for _, i := range s.Digest {
+		p.Incidents = append(p.Incidents, notify.Brief{Incident: i.ID(), Title: i.Title, Severity: i.Severity, OpenedAt: i.OpenedAt})
 	}
 	return p
 }
@@ -174,6 +201,7 @@ func senders(cfg *config.Config, o notify.Options, log notify.Sender, outbox not
 			}
 			e, err := notify.Personal(notify.Method{
 				User: name, Via: m.Name, Receiver: m.Receiver, SetByUser: func(field string) bool { return m.Set[field] },
+				Own: m.Own, Signing: m.Signing, APIURL: m.APIURL,
 			}, o)
 			if err != nil {
 				return nil, err

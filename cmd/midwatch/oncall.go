@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 
 // oncallVerbs add the commands under `midwatch oncall`, in the order in which help lists them.
 var oncallVerbs = []func(*kingpin.CmdClause, *output) map[string]command{
-	oncallNow, oncallNext, oncallShifts, oncallGaps, oncallDiff, oncallReport, overrideCommands, swapCommands, absenceCommands,
+	oncallNow, oncallNext, oncallShifts, oncallGaps, oncallDiff, oncallReport, overrideCommands, swapCommands, absenceCommands, oncallConflicts,
 }
 
 func oncallCommands(app *kingpin.Application, out *output) map[string]command {
@@ -32,13 +33,20 @@ func oncallCommands(app *kingpin.Application, out *output) map[string]command {
 }
 
 func oncallNow(top *kingpin.CmdClause, out *output) map[string]command {
-	cmd := top.Command("now", "Who is on call now, in every schedule, as the server says.")
+	cmd := top.Command("now", "Who is on call now, in every schedule, as the server says. With --at in the past, who was: from the record that it kept, as far back as that goes.")
 	server, form := serverFlags(cmd), formFlag(cmd)
-	at := cmd.Flag("at", "At this instant: 2026-11-22T03:00:00Z.").String()
+	schedule := cmd.Flag("schedule", "Only this schedule.").String()
+	at := cmd.Flag("at", "At this instant, past or future: 2026-11-22T03:00:00Z.").String()
 	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int {
 		query := url.Values{}
 		if *at != "" {
+			if _, err := instantFlag("at", *at); err != nil {
+				return out.fail(exitUsage, err)
+			}
 			query.Set("at", *at)
+		}
+		if *schedule != "" {
+			query.Set("schedule", *schedule)
 		}
 		var raw json.RawMessage
 		if err := server.call(ctx, http.MethodGet, "oncall", query, nil, &raw); err != nil {
@@ -50,22 +58,46 @@ func oncallNow(top *kingpin.CmdClause, out *output) map[string]command {
 		if err := json.Unmarshal(raw, &answer); err != nil {
 			return out.fail(exitFailed, err)
 		}
-		code := out.print(*form, raw, func(w io.Writer) {
-			rows := [][]string{{"SCHEDULE", "ON CALL", "UNTIL"}}
-			for _, d := range answer.OnCall {
-				until := "-"
-				if !d.Until.IsZero() {
-					until = d.Until.Local().Format("Mon Jan 02 15:04")
-				}
-				rows = append(rows, []string{d.Schedule, names(d.Users), until})
-			}
-			columns(w, rows)
-		})
-		if code == exitOK && len(answer.OnCall) == 0 {
-			return exitNothing
-		}
-		return code
+		return printed(out.print(*form, raw, func(w io.Writer) { dutyTable(w, answer.OnCall) }), len(answer.OnCall))
 	}}
+}
+
+// dutyTable says of the past how it is known, and of the rest who of those on call cannot be.
+func dutyTable(w io.Writer, duties []duty) {
+	rows := [][]string{{"SCHEDULE", "ON CALL", "UNTIL"}}
+	past := slices.ContainsFunc(duties, func(d duty) bool { return d.Recorded != nil })
+	if past {
+		rows[0] = append(rows[0], "KNOWN FROM")
+	}
+	computed := false
+	for _, d := range duties {
+		until := "-"
+		if !d.Until.IsZero() {
+			until = localMinute(d.Until)
+		}
+		row := []string{d.Schedule, gapOr(d.Users, d.DeclaredGap), until}
+		if d.Recorded != nil {
+			row = append(row, map[bool]string{true: "the record", false: "the configuration"}[*d.Recorded])
+			computed = computed || !*d.Recorded
+		}
+		rows = append(rows, row)
+	}
+	columns(w, rows)
+	var notes []string
+	for _, d := range duties {
+		for _, c := range d.Unavailable {
+			notes = append(notes, c.sentence()+".")
+		}
+	}
+	if computed {
+		notes = append(notes, "The record does not go back that far: this is what the configuration of today says of that time.")
+	}
+	for i, note := range notes {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, note)
+	}
 }
 
 // shiftLine and gapLine are printed as SPEC §9 says.

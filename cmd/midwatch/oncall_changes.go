@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/oncall"
 )
@@ -40,18 +41,18 @@ func overrideCommands(top *kingpin.CmdClause, out *output) map[string]command {
 	commands := map[string]command{}
 	parent := top.Command("override", "Change who is on call for a time: make, list and remove overrides.")
 
-	add := parent.Command("add", "Make an override, and print its ID.")
+	add := parent.Command("add", "Make an override, and print its ID. What to think of again (it leaves a gap, it changes nothing, …) is said on stderr.")
 	addClient, addForm := serverFlags(add), formFlag(add)
 	schedule := add.Flag("schedule", "The schedule.").Required().String()
 	given := map[string]*string{
-		"take":    add.Flag("take", "This user takes over, alone, and fills gaps too.").PlaceHolder("USER").String(),
-		"replace": add.Flag("replace", "This user is replaced by --with.").PlaceHolder("USER").String(),
-		"add":     add.Flag("add", "This user is on call, too.").PlaceHolder("USER").String(),
-		"remove":  add.Flag("remove", "This user is not on call.").PlaceHolder("USER").String(),
-		"with":    add.Flag("with", "Who replaces.").PlaceHolder("USER").String(),
-		"layer":   add.Flag("layer", "Only in this layer.").String(),
+		"take":    add.Flag("take", "This user takes over, alone, also where nobody is on call.").PlaceHolder("USER").String(),
+		"replace": add.Flag("replace", "This user is replaced by --with, wherever this user would be on call.").PlaceHolder("USER").String(),
+		"add":     add.Flag("add", "This user is on call, too, beside whoever is.").PlaceHolder("USER").String(),
+		"remove":  add.Flag("remove", "This user is not on call; nobody takes the place.").PlaceHolder("USER").String(),
+		"with":    add.Flag("with", "Who replaces --replace.").PlaceHolder("USER").String(),
+		"layer":   add.Flag("layer", "Only in this layer; others show as ever. Default: the result of all.").String(),
 	}
-	times := rangeFlags(add, "from", "to", "the schedule's zone")
+	times := fromNowFlags(add, "the schedule's zone")
 	addBy := actorFlag(add)
 	commands[add.FullCommand()] = func(ctx context.Context) int {
 		body, err := overrideBody(given)
@@ -97,13 +98,13 @@ func overrideCommands(top *kingpin.CmdClause, out *output) map[string]command {
 				return out.fail(exitFailed, err)
 			}
 			for _, o := range page.Overrides {
-				rows = append(rows, []string{o.ID, o.what(), o.StartsAt.Local().Format(wallTime), o.EndsAt.Local().Format(wallTime), o.origin()})
+				rows = append(rows, []string{o.ID, o.what(), localMinute(o.StartsAt), localMinute(o.EndsAt), o.origin()})
 			}
 		}
 		return out.rows(*listForm, pages, rows)
 	}
 
-	remove := parent.Command("remove", "Take back overrides made at run time, from now on.")
+	remove := parent.Command("remove", "Take back overrides made at run time, from now on. What has been stays as it was.")
 	removeClient, removeBy := serverFlags(remove), actorFlag(remove)
 	ids := remove.Arg("id", "The overrides, as db-primary-7.").Required().Strings()
 	commands[remove.FullCommand()] = func(ctx context.Context) int {
@@ -201,7 +202,7 @@ func (s swapRow) row() []string {
 		if from.IsZero() {
 			return "nothing"
 		}
-		return from.Local().Format(wallTime) + " to " + to.Local().Format(wallTime)
+		return localMinute(from) + " to " + localMinute(to)
 	}
 	return []string{s.ID, s.State, s.Schedule, s.User + ": " + span(s.From, s.To), s.With + ": " + span(s.ForFrom, s.ForTo)}
 }
@@ -213,12 +214,13 @@ func swapCommands(top *kingpin.CmdClause, out *output) map[string]command {
 	request := parent.Command("request", "Ask somebody to take time on call, perhaps for some of theirs, and print the swap's ID.")
 	requestClient, requestForm := serverFlags(request), formFlag(request)
 	schedule := request.Flag("schedule", "The schedule.").Required().String()
+	requestBy := actorFlag(request)
 	user := request.Flag("from-user", "Who asks, and whose time it is. Default: $USER.").Default(os.Getenv("USER")).String()
-	with := request.Flag("with", "Who is asked.").Required().String()
+	with := request.Flag("with", "Who is asked.").PlaceHolder("USER").Required().String()
 	given := rangeFlags(request, "from", "to", "the schedule's zone")
-	asked := optionalRange(request, "for-from", "for-to", "What of the other's time is asked for in return.")
+	asked := optionalRange(request, "for-from", "for-to", "Time of the other's that is asked for in return.")
 	commands[request.FullCommand()] = func(ctx context.Context) int {
-		body := map[string]any{"by": *user, "schedule": *schedule, "user": *user, "with": *with}
+		body := map[string]any{"by": *requestBy, "schedule": *schedule, "user": *user, "with": *with}
 		if err := errors.Join(given.into(body), asked.into(body)); err != nil {
 			return out.fail(exitUsage, err)
 		}
@@ -283,20 +285,14 @@ func swapCommands(top *kingpin.CmdClause, out *output) map[string]command {
 
 // absenceRow is what of an absence a table shows.
 type absenceRow struct {
-	ID        string    `json:"id"`
-	User      string    `json:"user"`
-	From      time.Time `json:"from"`
-	To        time.Time `json:"to"`
-	Reason    string    `json:"reason"`
-	FromFile  bool      `json:"from_file"`
-	CreatedBy string    `json:"created_by"`
-	Conflicts []struct {
-		Schedule   string    `json:"schedule"`
-		User       string    `json:"user"`
-		Start      time.Time `json:"start"`
-		End        time.Time `json:"end"`
-		Substitute string    `json:"substitute"`
-	} `json:"conflicts"`
+	ID        string        `json:"id"`
+	User      string        `json:"user"`
+	From      time.Time     `json:"from"`
+	To        time.Time     `json:"to"`
+	Reason    string        `json:"reason"`
+	FromFile  bool          `json:"from_file"`
+	CreatedBy string        `json:"created_by"`
+	Conflicts []conflictRow `json:"conflicts"`
 }
 
 func absenceCommands(top *kingpin.CmdClause, out *output) map[string]command {
@@ -306,8 +302,8 @@ func absenceCommands(top *kingpin.CmdClause, out *output) map[string]command {
 	add := parent.Command("add", "Add an absence, print its ID, and say where somebody should stand in.")
 	addClient, addForm := serverFlags(add), formFlag(add)
 	user := add.Flag("user", "Who is away. Default: $USER.").Default(os.Getenv("USER")).String()
-	times := rangeFlags(add, "from", "to", "the user's zone")
-	reason := add.Flag("reason", "Why.").String()
+	times := fromNowFlags(add, "the user's zone")
+	reason := add.Flag("reason", "Why; it is shown where somebody should stand in.").String()
 	addBy := actorFlag(add)
 	commands[add.FullCommand()] = func(ctx context.Context) int {
 		body := map[string]any{"by": *addBy}
@@ -324,7 +320,7 @@ func absenceCommands(top *kingpin.CmdClause, out *output) map[string]command {
 		var a absenceRow
 		code := out.made(*addForm, raw, &a, func() string { return a.ID })
 		for _, c := range a.Conflicts {
-			out.warn(fmt.Sprintf("%s is on call in %s from %s to %s; %s", c.User, c.Schedule, c.Start.Local().Format(wallTime), c.End.Local().Format(wallTime), standIn(c.Substitute)))
+			out.warn(c.sentence())
 		}
 		return code
 	}
@@ -352,7 +348,7 @@ func absenceCommands(top *kingpin.CmdClause, out *output) map[string]command {
 				if a.FromFile {
 					by = "the configuration"
 				}
-				rows = append(rows, []string{a.ID, a.User, a.From.Local().Format(wallTime), a.To.Local().Format(wallTime), by, a.Reason})
+				rows = append(rows, []string{a.ID, a.User, localMinute(a.From), localMinute(a.To), by, a.Reason})
 			}
 			columns(w, rows)
 		})
@@ -369,41 +365,68 @@ func absenceCommands(top *kingpin.CmdClause, out *output) map[string]command {
 	return commands
 }
 
-func standIn(user string) string {
-	if user == "" {
-		return "nobody of the schedule is free to stand in"
-	}
-	return user + " could stand in"
-}
-
 // rangeArgs are two flags that say from when until when.
 type rangeArgs struct {
 	fromFlag, toFlag string
 	from, to         *string
-	optional         bool
+	length           *string // in place of to; nil: there is no such flag
+	optional         bool    // both may be absent
 }
+
+// A placeholder for a time in help.
+const timeHint = "TIME"
 
 // rangeFlags are required; whose are the wall times that they take, in words.
 func rangeFlags(cmd *kingpin.CmdClause, from, to, whose string) rangeArgs {
 	return rangeArgs{
 		fromFlag: from, toFlag: to,
-		from: cmd.Flag(from, "When it begins: 2026-12-01T09:00:00Z, or \"2026-12-01 09:00\" in "+whose+".").Required().String(),
-		to:   cmd.Flag(to, "When it ends.").Required().String(),
+		from: cmd.Flag(from, "When it begins: 2026-12-01T09:00:00Z, or \"2026-12-01 09:00\" in "+whose+".").PlaceHolder(timeHint).Required().String(),
+		to:   cmd.Flag(to, "When it ends, in the same form.").PlaceHolder(timeHint).Required().String(),
+	}
+}
+
+// fromNowFlags may leave out when it begins, which is now, and say how long it lasts.
+func fromNowFlags(cmd *kingpin.CmdClause, whose string) rangeArgs {
+	return rangeArgs{
+		fromFlag: "from", toFlag: "to",
+		from:   cmd.Flag("from", "When it begins: 2026-12-01T09:00:00Z, or \"2026-12-01 09:00\" in "+whose+". Default: now.").PlaceHolder(timeHint).String(),
+		to:     cmd.Flag("to", "When it ends: as --from.").PlaceHolder(timeHint).String(),
+		length: cmd.Flag("for", "Or how long it lasts, such as 2h or 1d.").PlaceHolder("DURATION").String(),
 	}
 }
 
 // optionalRange may be left out, both flags together.
 func optionalRange(cmd *kingpin.CmdClause, from, to, help string) rangeArgs {
-	return rangeArgs{fromFlag: from, toFlag: to, from: cmd.Flag(from, help+" When it begins.").String(), to: cmd.Flag(to, "When that ends.").String(), optional: true}
+	return rangeArgs{
+		fromFlag: from, toFlag: to, optional: true,
+		from: cmd.Flag(from, help+" When it begins.").PlaceHolder(timeHint).String(),
+		to:   cmd.Flag(to, "When that ends.").PlaceHolder(timeHint).String(),
+	}
 }
 
 // into checks the times and writes them into a body, where the flags' dashes are underscores.
 func (r rangeArgs) into(body map[string]any) error {
-	if r.optional && *r.from == "" && *r.to == "" {
+	from, to := *r.from, *r.to
+	if r.optional && from == "" && to == "" {
 		return nil
 	}
-	var instants int
-	for _, f := range []struct{ flag, text string }{{r.fromFlag, *r.from}, {r.toFlag, *r.to}} {
+	if r.length != nil {
+		if (to == "") == (*r.length == "") {
+			return errors.New("say when it ends: give --to, or --for")
+		}
+		if *r.length != "" {
+			var err error
+			if from, to, err = lasting(from, *r.length, time.Now()); err != nil {
+				return err
+			}
+		}
+	}
+	var instants, given int
+	for _, f := range []struct{ flag, text string }{{r.fromFlag, from}, {r.toFlag, to}} {
+		if f.text == "" && f.flag == r.fromFlag && r.length != nil {
+			continue // now
+		}
+		given++
 		if _, err := time.Parse(time.RFC3339, f.text); err == nil {
 			instants++
 		} else if _, err := oncall.ParseCivil(f.text); err != nil {
@@ -411,10 +434,26 @@ func (r rangeArgs) into(body map[string]any) error {
 		}
 		body[strings.ReplaceAll(f.flag, "-", "_")] = f.text
 	}
-	if instants == 1 {
+	if given == 2 && instants == 1 {
 		return fmt.Errorf("--%s and --%s are both instants (2026-12-01T09:00:00Z) or both wall times (\"2026-12-01 09:00\")", r.fromFlag, r.toFlag)
 	}
 	return nil
+}
+
+// lasting is a range that begins at an instant, or now, and lasts so long. By a wall time it could not be said where
+// clocks are changed meanwhile.
+func lasting(from, length string, now time.Time) (start, end string, err error) {
+	d, err := model.ParseDuration(length)
+	if err != nil || d == 0 {
+		return "", "", fmt.Errorf("--for %q is no length of time; write 30m, 2h or 1d", length)
+	}
+	begin := now.UTC().Truncate(time.Minute)
+	if from != "" {
+		if begin, err = time.Parse(time.RFC3339, from); err != nil {
+			return "", "", fmt.Errorf("--for counts from an instant (--from 2026-12-01T09:00:00Z), or from now; with --from %q give --to", from)
+		}
+	}
+	return begin.Format(time.RFC3339), begin.Add(time.Duration(d)).Format(time.RFC3339), nil
 }
 
 // actorFlag says who acts.

@@ -33,6 +33,9 @@ type duty struct {
 	Users       []string  `json:"users"`
 	DeclaredGap bool      `json:"declared_gap"`
 	Until       time.Time `json:"until"` // when that may change; zero: never
+
+	Recorded    *bool         `json:"recorded"` // nil: it is not past
+	Unavailable []conflictRow `json:"unavailable"`
 }
 
 // Next hand-offs are looked for in ever longer stretches. The last is what the server answers at most.
@@ -270,7 +273,7 @@ func (r fileRoster) duties(_ context.Context, schedule string, at time.Time) (du
 		}
 		s := r.cfg.Schedules[name]
 		answer := s.At(at)
-		duties = append(duties, duty{name, answer.Users(), answer.Declared, s.NextChange(at)})
+		duties = append(duties, duty{Schedule: name, Users: answer.Users(), DeclaredGap: answer.Declared, Until: s.NextChange(at)})
 	}
 	return duties, nil
 }

@@ -18,9 +18,9 @@ import (
 )
 
 // hours is time on call, each instant in one of the kinds.
-type hours struct{ day, night, weekend time.Duration }
+type hours struct{ day, night, weekend, holiday time.Duration }
 
-func (h hours) total() time.Duration { return h.day + h.night + h.weekend }
+func (h hours) total() time.Duration { return h.day + h.night + h.weekend + h.holiday }
 
 // A monthReport says how long everybody is on call in a month, in one schedule.
 type monthReport struct {
@@ -30,16 +30,19 @@ type monthReport struct {
 	From       time.Time    `json:"from"`
 	To         time.Time    `json:"to"`
 	Elapsed    int64        `json:"elapsed_seconds"`
-	Night      string       `json:"night"`   // which times count as it; empty: none
-	Weekend    string       `json:"weekend"` // these come first; empty: none
-	Users      []hoursLine  `json:"users"`   // by name
+	Night      string       `json:"night"`    // which times count as it; empty: none
+	Weekend    string       `json:"weekend"`  // these come before nights; empty: none
+	Holidays   string       `json:"holidays"` // these come before all; empty: none
+	Users      []hoursLine  `json:"users"`    // by name
 	Unassigned hoursSeconds `json:"unassigned"`
 	Clocks     []clockLine  `json:"clock_changes"`
+	*asked
 }
 
 type hoursLine struct {
 	User string `json:"user"`
 	hoursSeconds
+	Pages *int `json:"pages,omitempty"` // messages of pages that reached the user while on call here; absent: nobody was asked
 }
 
 // hoursSeconds is hours as JSON has them: without loss.
@@ -47,58 +50,72 @@ type hoursSeconds struct {
 	Day     int64 `json:"day_seconds"`
 	Night   int64 `json:"night_seconds"`
 	Weekend int64 `json:"weekend_seconds"`
+	Holiday int64 `json:"holiday_seconds"`
 	Total   int64 `json:"total_seconds"`
 }
 
 func secondsOf(h hours) hoursSeconds {
 	s := func(d time.Duration) int64 { return int64(d / time.Second) }
-	return hoursSeconds{s(h.day), s(h.night), s(h.weekend), s(h.total())}
+	return hoursSeconds{s(h.day), s(h.night), s(h.weekend), s(h.holiday), s(h.total())}
 }
 
 // cells are the hours for people, or with decimals for a spreadsheet.
 func (h hoursSeconds) cells(write func(seconds int64) string) []string {
-	return []string{write(h.Day), write(h.Night), write(h.Weekend), write(h.Total)}
+	return []string{write(h.Day), write(h.Night), write(h.Weekend), write(h.Holiday), write(h.Total)}
 }
 
 const unassigned = "(nobody)" // no name of a user has brackets
 
 func oncallReport(top *kingpin.CmdClause, out *output) map[string]command {
-	cmd := top.Command("report", "Hours on call in a month, by day, night and weekend, for every user. From the configuration file alone: it says what the schedules mean, without the record of what was, and without overrides made at run time.")
+	cmd := top.Command("report", "Hours on call in a month, by day, night, weekend and holiday, and pages received, for every user. As the server recorded it; what is still to come is as it stands. With --config.file from that file alone: it says what the schedules mean, without the record of what was, without overrides made at run time, and without pages.")
+	server := serverFlags(cmd)
 	month := cmd.Flag("month", "The month: 2026-11.").Required().String()
-	file := cmd.Flag("config.file", "Configuration file.").String()
+	file := cmd.Flag("config.file", "Configuration file, to be read in place of asking the server.").String()
 	schedule := cmd.Flag("schedule", "Only this schedule.").String()
 	zone := cmd.Flag("time-zone", "Zone of the month, the nights and the weekends. Default: the schedule's.").PlaceHolder("ZONE").String()
 	night := cmd.Flag("night", "What counts as night, or none.").Default("22:00-06:00").String()
 	weekend := cmd.Flag("weekend", "What counts as weekend and not as night: days, or such as 'fri 18:00-mon 06:00', or none.").Default("sat-sun").String()
+	holidays := cmd.Flag("holidays", "Days that count as holiday, before all else, such as 2026-12-25,2026-12-26. Repeatable.").PlaceHolder("DAYS").Strings()
 	form := cmd.Flag("output", "How to print: table, json, yaml, or csv for a spreadsheet.").Short('o').Default("table").Enum("table", "json", "yaml", "csv")
-	return map[string]command{cmd.FullCommand(): func(context.Context) int {
+	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int {
 		first, err := time.Parse("2006-01", *month)
 		if err != nil {
 			return out.fail(exitUsage, fmt.Errorf("--month %q is not a month; write 2026-11", *month))
 		}
-		kinds, err := kindsOf(*night, *weekend)
+		kinds, err := kindsOf(*night, *weekend, *holidays)
 		if err != nil {
 			return out.fail(exitUsage, err)
 		}
-		cfg, ok := loadConfig(out, *file)
-		if !ok {
-			return exitFailed
-		}
-		order, err := chosen(*schedule, cfg.ScheduleOrder)
-		if err != nil {
-			return out.fail(exitNothing, err)
+		if *zone != "" {
+			if _, err := oncall.ParseZone(*zone); err != nil {
+				return out.fail(exitUsage, fmt.Errorf("--time-zone %w", err))
+			}
 		}
 		reports := []monthReport{}
-		for _, name := range order {
-			where, err := zoneFlag(*zone, cfg.Schedules[name])
-			if err != nil {
-				return out.fail(exitUsage, err)
+		if *file == "" {
+			if reports, err = reportServer(ctx, server, *schedule, first, *zone, kinds); err != nil {
+				return out.failCall(err)
 			}
-			r, err := reportMonth(cfg.Schedules[name], first, where, kinds)
-			if err != nil {
-				return out.fail(exitFailed, err)
+		} else {
+			cfg, ok := loadConfig(out, *file)
+			if !ok {
+				return exitFailed
 			}
-			reports = append(reports, r)
+			order, err := chosen(*schedule, cfg.ScheduleOrder)
+			if err != nil {
+				return out.fail(exitNothing, err)
+			}
+			for _, name := range order {
+				where, err := zoneFlag(*zone, cfg.Schedules[name])
+				if err != nil {
+					return out.fail(exitUsage, err)
+				}
+				r, err := reportMonth(cfg.Schedules[name], first, where, kinds)
+				if err != nil {
+					return out.fail(exitFailed, err)
+				}
+				reports = append(reports, r)
+			}
 		}
 		if *form == "csv" {
 			if err := reportCSV(out.stdout, reports); err != nil {
@@ -110,10 +127,13 @@ func oncallReport(top *kingpin.CmdClause, out *output) map[string]command {
 	}}
 }
 
-// kinds are the windows of night and weekend; none is never.
-type kinds struct{ night, weekend []oncall.Window }
+// kinds are the windows of night, weekend and holidays; none is never.
+type kinds struct{ night, weekend, holiday []oncall.Window }
 
-func kindsOf(night, weekend string) (k kinds, err error) {
+func kindsOf(night, weekend string, holidays []string) (k kinds, err error) {
+	if k.holiday, err = holidayWindows(holidays); err != nil {
+		return k, err
+	}
 	if night != "none" {
 		from, to, ok := strings.Cut(night, "-")
 		w, err := oncall.ParseWindow(nil, from, to)
@@ -141,25 +161,56 @@ func kindsOf(night, weekend string) (k kinds, err error) {
 	return k, nil
 }
 
+// holidayWindows are whole days, each in the zone of whoever asks.
+func holidayWindows(lists []string) ([]oncall.Window, error) {
+	c := &oncall.Calendar{Name: "holidays"}
+	for _, list := range lists {
+		for _, text := range strings.Split(list, ",") {
+			day, err := time.Parse(time.DateOnly, strings.TrimSpace(text))
+			if err != nil {
+				return nil, fmt.Errorf("--holidays %q is no day; write 2026-12-25, or several with commas", text)
+			}
+			c.Events = append(c.Events, oncall.Event{From: oncall.WallTime(day, time.UTC), To: oncall.WallTime(day.AddDate(0, 0, 1), time.UTC), Title: day.Format(time.DateOnly)})
+		}
+	}
+	if len(c.Events) == 0 {
+		return nil, nil
+	}
+	return []oncall.Window{{Calendar: c}}, nil
+}
+
 // reportMonth counts the hours of the month that begins on a day, in a zone.
 func reportMonth(s *oncall.Schedule, first time.Time, zone *time.Location, k kinds) (monthReport, error) {
-	from, to := midnight(first, zone), midnight(first.AddDate(0, 1, 0), zone)
+	from, to := monthIn(first, zone)
+	r, err := reportShifts(s.Name(), first, zone, k, s.Shifts(from, to))
+	r.Clocks = clockLines(s, from, to)
+	return r, err
+}
+
+// reportShifts counts those of the month, which are in order and cut to it.
+func reportShifts(name string, first time.Time, zone *time.Location, k kinds, shifts []oncall.Shift) (monthReport, error) {
+	from, to := monthIn(first, zone)
 	of, err := k.in(zone)
 	if err != nil {
 		return monthReport{}, err
 	}
 	r := monthReport{
-		Schedule: s.Name(), Month: first.Format("2006-01"), Zone: zone.String(), From: from, To: to,
-		Elapsed: int64(to.Sub(from) / time.Second), Night: inWords(k.night), Weekend: inWords(k.weekend),
-		Users: []hoursLine{}, Clocks: clockLines(s, from, to),
+		Schedule: name, Month: first.Format("2006-01"), Zone: zone.String(), From: from, To: to,
+		Elapsed: int64(to.Sub(from) / time.Second), Night: inWords(k.night), Weekend: inWords(k.weekend), Holidays: inWords(k.holiday),
+		Users: []hoursLine{}, Clocks: []clockLine{},
 	}
-	perUser, nobody := tally(s, from, to, of)
+	perUser, nobody := tally(shifts, from, to, of)
 	for user, h := range perUser {
-		r.Users = append(r.Users, hoursLine{user, secondsOf(h)})
+		r.Users = append(r.Users, hoursLine{User: user, hoursSeconds: secondsOf(h)})
 	}
 	slices.SortFunc(r.Users, func(a, b hoursLine) int { return strings.Compare(a.User, b.User) })
 	r.Unassigned = secondsOf(nobody)
 	return r, nil
+}
+
+// monthIn is the month that begins on a day, in a zone.
+func monthIn(first time.Time, zone *time.Location) (from, to time.Time) {
+	return midnight(first, zone), midnight(first.AddDate(0, 1, 0), zone)
 }
 
 // midnight is the first instant of a day.
@@ -170,34 +221,43 @@ func midnight(day time.Time, zone *time.Location) time.Time {
 func inWords(windows []oncall.Window) string {
 	var out []string
 	for _, w := range windows {
+		if w.Calendar != nil {
+			for _, e := range w.Calendar.Events {
+				out = append(out, e.Title)
+			}
+			continue
+		}
 		out = append(out, strings.TrimPrefix(strings.TrimSuffix(w.String(), " 00:00 to 24:00"), "every day "))
 	}
 	return strings.Join(out, ", ")
 }
 
 // A splitter tells the kinds of time apart.
-type splitter struct{ night, weekend *oncall.Hours } // nil is never
+type splitter struct{ night, weekend, holiday *oncall.Hours } // nil is never
 
 func (k kinds) in(zone *time.Location) (s splitter, err error) {
-	if len(k.night) > 0 {
-		if s.night, err = oncall.NewHours(zone, k.night); err != nil {
+	for _, one := range []struct {
+		windows []oncall.Window
+		hours   **oncall.Hours
+	}{{k.night, &s.night}, {k.weekend, &s.weekend}, {k.holiday, &s.holiday}} {
+		if len(one.windows) == 0 {
+			continue
+		}
+		if *one.hours, err = oncall.NewHours(zone, one.windows); err != nil {
 			return s, err
 		}
 	}
-	if len(k.weekend) > 0 {
-		s.weekend, err = oncall.NewHours(zone, k.weekend)
-	}
-	return s, err
+	return s, nil
 }
 
-// split says of which kinds a stretch of time is. What is weekend is not night.
+// split says of which kinds a stretch of time is. What is weekend is not night, and what is holiday is neither.
 func (s splitter) split(from, to time.Time) (h hours) {
 	for from.Before(to) {
 		end, kind := to, &h.day
 		for _, k := range []struct {
 			open *oncall.Hours
 			kind *time.Duration
-		}{{s.night, &h.night}, {s.weekend, &h.weekend}} {
+		}{{s.night, &h.night}, {s.weekend, &h.weekend}, {s.holiday, &h.holiday}} {
 			if k.open == nil {
 				continue
 			}
@@ -215,22 +275,21 @@ func (s splitter) split(from, to time.Time) (h hours) {
 }
 
 func (h hours) plus(o hours) hours {
-	return hours{h.day + o.day, h.night + o.night, h.weekend + o.weekend}
+	return hours{h.day + o.day, h.night + o.night, h.weekend + o.weekend, h.holiday + o.holiday}
 }
 
-// tally adds up the hours of [from, to). Whoever shares a turn has all of it.
-func tally(s *oncall.Schedule, from, to time.Time, of splitter) (perUser map[string]hours, nobody hours) {
+// tally adds up the hours of [from, to), of which the shifts are all that somebody has. Whoever shares a turn has all of it.
+func tally(shifts []oncall.Shift, from, to time.Time, of splitter) (perUser map[string]hours, nobody hours) {
 	perUser = map[string]hours{}
-	for _, shift := range s.Shifts(from, to) {
+	for _, shift := range shifts {
 		h := of.split(shift.Start, shift.End)
 		for _, u := range shift.Users {
 			perUser[u] = perUser[u].plus(h)
 		}
+		nobody = nobody.plus(of.split(from, shift.Start))
+		from = shift.End
 	}
-	for _, gap := range s.Gaps(from, to) {
-		nobody = nobody.plus(of.split(gap.Start, gap.End))
-	}
-	return perUser, nobody
+	return perUser, nobody.plus(of.split(from, to))
 }
 
 func reportTable(w io.Writer, reports []monthReport) {
@@ -238,16 +297,40 @@ func reportTable(w io.Writer, reports []monthReport) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "Schedule %s, %s in %s, which has %s. Night is %s, weekend is %s and comes first.\n", r.Schedule, r.Month, r.Zone,
-			draw.Length(time.Duration(r.Elapsed)*time.Second), orElse(r.Night, "never"), orElse(r.Weekend, "never"))
-		rows := [][]string{{"USER", "DAY", "NIGHT", "WEEKEND", "TOTAL"}}
-		length := func(seconds int64) string { return draw.Length(time.Duration(seconds) * time.Second) }
+		holidays, head := "", []string{"USER", "DAY", "NIGHT", "WEEKEND", "HOLIDAY", "TOTAL"}
+		if r.Holidays != "" {
+			holidays = fmt.Sprintf(" Holidays are %s and come before both.", r.Holidays)
+		}
+		if r.asked != nil {
+			head = append(head, "PAGES")
+		}
+		fmt.Fprintf(w, "Schedule %s, %s in %s, which has %s. Night is %s, weekend is %s and comes first.%s\n", r.Schedule, r.Month, r.Zone,
+			draw.Length(time.Duration(r.Elapsed)*time.Second), orElse(r.Night, "never"), orElse(r.Weekend, "never"), holidays)
+		rows := [][]string{head}
+		length := func(seconds int64) string {
+			return draw.Length((time.Duration(seconds) * time.Second).Round(time.Minute))
+		}
 		for _, u := range r.Users {
-			rows = append(rows, append([]string{u.User}, u.cells(length)...))
+			row := append([]string{u.User}, u.cells(length)...)
+			if u.Pages != nil {
+				row = append(row, strconv.Itoa(*u.Pages))
+			}
+			rows = append(rows, row)
 		}
 		rows = append(rows, append([]string{unassigned}, r.Unassigned.cells(length)...))
+		if r.asked != nil {
+			rows[len(rows)-1] = append(rows[len(rows)-1], "-")
+		}
+		if r.Holidays == "" {
+			for j := range rows {
+				rows[j] = slices.Delete(rows[j], 4, 5)
+			}
+		}
 		columns(w, rightAligned(rows))
 		remarks(w, r.Clocks)
+		if r.asked != nil {
+			r.remark(w, i == len(reports)-1)
+		}
 	}
 }
 
@@ -269,10 +352,15 @@ func rightAligned(rows [][]string) [][]string {
 func reportCSV(w io.Writer, reports []monthReport) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	rows := [][]string{{"schedule", "month", "time_zone", "user", "day_hours", "night_hours", "weekend_hours", "total_hours"}}
+	rows := [][]string{{"schedule", "month", "time_zone", "user", "day_hours", "night_hours", "weekend_hours", "holiday_hours", "total_hours", "pages"}}
 	for _, r := range reports {
-		for _, u := range append(slices.Clone(r.Users), hoursLine{unassigned, r.Unassigned}) {
-			rows = append(rows, append([]string{inSpreadsheet(r.Schedule), r.Month, r.Zone, inSpreadsheet(u.User)}, u.cells(decimalHours)...))
+		for _, u := range append(slices.Clone(r.Users), hoursLine{User: unassigned, hoursSeconds: r.Unassigned}) {
+			pages := "" // nobody was asked
+			if u.Pages != nil {
+				pages = strconv.Itoa(*u.Pages)
+			}
+			row := append([]string{inSpreadsheet(r.Schedule), r.Month, r.Zone, inSpreadsheet(u.User)}, u.cells(decimalHours)...)
+			rows = append(rows, append(row, pages))
 		}
 	}
 	return out.WriteAll(rows)

@@ -31,6 +31,7 @@ func drawKinds(t *rapid.T) kinds {
 	k, err := kindsOf(
 		rapid.SampledFrom([]string{"22:00-06:00", "none", "01:30-02:15", "00:00-08:00", "20:00-20:00"}).Draw(t, "night"),
 		rapid.SampledFrom([]string{"sat-sun", "none", "fri 18:00-mon 06:00", "sun", "fri,sat", "sun 01:15-sun 02:45"}).Draw(t, "weekend"),
+		rapid.SliceOfN(rapid.SampledFrom([]string{"2026-03-29", "2026-10-25", "2011-12-30,2011-12-31", "2026-11-01"}), 0, 3).Draw(t, "holidays"),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +63,7 @@ func TestTheHoursOfAReportAreTheMonths(t *testing.T) {
 		}
 		var sum int64
 		for _, u := range r.Users {
-			if u.Total != u.Day+u.Night+u.Weekend {
+			if u.Total != u.Day+u.Night+u.Weekend+u.Holiday {
 				t.Fatalf("%+v does not add up", u)
 			}
 			sum += u.Total
@@ -117,6 +118,8 @@ func TestNightAndWeekendAreTheirWindows(t *testing.T) {
 		var want hours
 		for at := from; at.Before(to); at = at.Add(time.Minute) {
 			switch {
+			case of.holiday != nil && of.holiday.Open(at):
+				want.holiday += time.Minute
 			case of.weekend != nil && of.weekend.Open(at):
 				want.weekend += time.Minute
 			case of.night != nil && of.night.Open(at):

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -48,10 +49,16 @@ func begin(t *testing.T, config string, flags ...string) *running {
 			t.Errorf("midwatch ended with %d:\n%s", code, r.log)
 		}
 	})
-	line := r.log.await(t, "Listening on")
-	r.url = "http://" + regexp.MustCompile(`"?address"?[=:]"?([0-9.:]+)`).FindStringSubmatch(line)[1]
+	r.url = listening.in(r.log.await(t, "Listening on"))
 	return r
 }
+
+// listening finds the address of the listener in its line of the log.
+var listening = address{regexp.MustCompile(`"?address"?[=:]"?([0-9.:]+)`)}
+
+type address struct{ *regexp.Regexp }
+
+func (a address) in(line string) string { return "http://" + a.FindStringSubmatch(line)[1] }
 
 func (r *running) write(config string) {
 	r.Helper()
@@ -115,6 +122,15 @@ func (j *journal) String() string {
 // await returns the first line that holds the text, once it is there.
 func (j *journal) await(t *testing.T, text string) string {
 	t.Helper()
+	line, err := j.find(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// find returns the first line that holds the text, once it is there.
+func (j *journal) find(text string) (string, error) {
 	deadline := time.After(time.Minute)
 	for {
 		j.mu.Lock()
@@ -122,16 +138,16 @@ func (j *journal) await(t *testing.T, text string) string {
 		j.mu.Unlock()
 		for line := range strings.Lines(j.String()) {
 			if strings.Contains(line, text) && strings.HasSuffix(line, "\n") {
-				return line
+				return line, nil
 			}
 		}
 		if ended {
-			t.Fatalf("midwatch ended and never said %q:\n%s", text, j)
+			return "", fmt.Errorf("midwatch ended and never said %q:\n%s", text, j)
 		}
 		select {
 		case <-moved:
 		case <-deadline:
-			t.Fatalf("midwatch never said %q:\n%s", text, j)
+			return "", fmt.Errorf("midwatch never said %q:\n%s", text, j)
 		}
 	}
 }

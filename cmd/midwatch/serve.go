@@ -172,11 +172,12 @@ type source struct {
 // title is what the log calls it.
 func (s source) title() string { return orElse(s.file, s.name) }
 
-func (s source) load() (*config.Config, config.Faults) {
+func (s source) load(o config.Options) (*config.Config, config.Faults) {
 	if s.file != "" {
-		return config.LoadFile(s.file)
+		return config.LoadFileWith(s.file, o)
 	}
-	return config.Load(s.text, config.Options{File: s.name})
+	o.File = s.name
+	return config.Load(s.text, o)
 }
 
 // source finds the configuration: what the flag says, what lies in the working directory, or what is built in.

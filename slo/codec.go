@@ -1,0 +1,252 @@
+package slo
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"slices"
+)
+
+// The compact forms begin with their version.
+const (
+	spansVersion  = 1
+	slicesVersion = 1
+)
+
+var errText = errors.New("the stored intervals of an objective cannot be read: they are cut off or changed")
+
+// Bits of a span's first byte; the rank is in the three above them.
+const (
+	bitSure = 1 << iota
+	bitOpen
+	bitStart // start is not from
+	bitCap
+	bitSettled
+	rankShift = 5
+)
+
+// MarshalText writes the spans as base64 of: version, names, and for each span flags, name, and instants as
+// differences, which are short.
+func (s Spans) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, 64+24*len(s.list))
+	b = append(b, spansVersion)
+	index := map[string]uint64{}
+	var names []string
+	for i := range s.list {
+		if _, known := index[s.list[i].alert]; !known {
+			index[s.list[i].alert] = uint64(len(names))
+			names = append(names, s.list[i].alert)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	for _, n := range names {
+		b = binary.AppendUvarint(b, uint64(len(n)))
+		b = append(b, n...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.list)))
+	last := int64(0)
+	for i := range s.list {
+		x := &s.list[i]
+		flags := byte(x.rank) << rankShift
+		if x.sure {
+			flags |= bitSure
+		}
+		if x.end == never {
+			flags |= bitOpen
+		}
+		if x.start != x.from {
+			flags |= bitStart
+		}
+		if x.cap != never {
+			flags |= bitCap
+		}
+		if x.settled {
+			flags |= bitSettled
+		}
+		b = append(b, flags)
+		b = binary.AppendUvarint(b, index[x.alert])
+		b = binary.AppendVarint(b, x.from-last)
+		b = binary.AppendVarint(b, x.heard-x.from)
+		if flags&bitOpen == 0 {
+			b = binary.AppendVarint(b, x.end-x.from)
+		}
+		if flags&bitStart != 0 {
+			b = binary.AppendVarint(b, x.start-x.from)
+		}
+		if flags&bitCap != 0 {
+			b = binary.AppendVarint(b, x.cap-x.from)
+		}
+		last = x.from
+	}
+	return base64.StdEncoding.AppendEncode(make([]byte, 0, base64.StdEncoding.EncodedLen(len(b))), b), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Spans) UnmarshalText(text []byte) error {
+	r, err := newReader(text, spansVersion)
+	if err != nil {
+		return err
+	}
+	// The names become parts of one string, which is no longer than they are.
+	lengths := make([]int, r.count(1))
+	var joined []byte
+	for i := range lengths {
+		n := r.uvarint()
+		if n > uint64(len(r.data)) {
+			return errText
+		}
+		lengths[i] = int(n)
+		joined = append(joined, r.data[:n]...)
+		r.data = r.data[n:]
+	}
+	names, rest := make([]string, len(lengths)), string(joined)
+	for i, n := range lengths {
+		names[i], rest = rest[:n], rest[n:]
+	}
+	s.list = make([]span, r.count(4))
+	last := int64(0)
+	for i := range s.list {
+		x := &s.list[i]
+		flags := r.byte()
+		name := r.uvarint()
+		if name >= uint64(len(names)) {
+			return errText
+		}
+		x.alert = names[name]
+		x.from = last + r.varint()
+		x.heard = x.from + r.varint()
+		x.start, x.end, x.cap = x.from, never, never
+		x.sure, x.settled, x.rank = flags&bitSure != 0, flags&bitSettled != 0, int8(flags>>rankShift)
+		if flags&bitOpen == 0 {
+			x.end = x.from + r.varint()
+		}
+		if flags&bitStart != 0 {
+			x.start = x.from + r.varint()
+		}
+		if flags&bitCap != 0 {
+			x.cap = x.from + r.varint()
+		}
+		if x.rank > ranks || far(x.from) || far(x.start) || far(x.heard) || x.end != never && far(x.end) || x.cap != never && far(x.cap) {
+			return errText
+		}
+		last = x.from
+	}
+	if r.bad || len(r.data) > 0 || !slices.IsSortedFunc(s.list, func(a, b span) int { return a.order(&b) }) {
+		return errText
+	}
+	return nil
+}
+
+// MarshalText writes the slices as base64 of: version, first hour, and for each hour whether it has data, and then its
+// minutes.
+func (s Slices) MarshalText() ([]byte, error) {
+	b := []byte{slicesVersion}
+	b = binary.AppendVarint(b, s.first)
+	b = binary.AppendUvarint(b, uint64(len(s.hours)))
+	for _, h := range s.hours {
+		if h == nil {
+			b = append(b, 0)
+			continue
+		}
+		b = append(b, 1)
+		for _, c := range h.cells {
+			b = binary.AppendUvarint(b, c.total)
+			if c.total > 0 {
+				b = binary.AppendUvarint(b, c.bad)
+			}
+		}
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Slices) UnmarshalText(text []byte) error {
+	r, err := newReader(text, slicesVersion)
+	if err != nil {
+		return err
+	}
+	s.first = r.varint()
+	s.hours = make([]*hour, r.count(1))
+	for i := range s.hours {
+		if r.byte() == 0 {
+			continue
+		}
+		h := &hour{}
+		for m := range h.cells {
+			c := cell{total: r.uvarint()}
+			if c.total > 0 {
+				c.bad = r.uvarint()
+			}
+			if c.total > MaxCount || c.bad > c.total {
+				return errText
+			}
+			h.cells[m] = c
+		}
+		h.sum()
+		s.hours[i] = h
+	}
+	if r.bad || len(r.data) > 0 || far(s.first*hourNanos) || s.first > reach/hourNanos || s.first < -reach/hourNanos {
+		return errText
+	}
+	return nil
+}
+
+// far tells whether no instant of ours can be n: even one that was clamped is no further off.
+func far(n int64) bool { return n > reach || n < -reach-int64(MaxWindow) }
+
+// A reader takes a compact form apart. What is not there reads as 0 and is remembered as bad.
+type reader struct {
+	data []byte
+	bad  bool
+}
+
+func newReader(text []byte, version byte) (*reader, error) {
+	data, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
+	if err != nil || len(data) == 0 {
+		return nil, errText
+	}
+	if data[0] != version {
+		return nil, errors.New("the stored intervals of an objective are of a version that this midwatch does not know; start the newer one again")
+	}
+	return &reader{data: data[1:]}, nil
+}
+
+// count reads a number of things of at least size bytes each: never more than there is room for.
+func (r *reader) count(size int) int {
+	n := r.uvarint()
+	if n > uint64(len(r.data)/size) {
+		r.bad = true
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) byte() byte {
+	if len(r.data) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.data[0]
+	r.data = r.data[1:]
+	return b
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.data)
+	if n <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.data)
+	if n <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[n:]
+	return v
+}
