@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
 	"web":    {"engine", "router", "incident", "escalation", "oncall"},
-	"api":    {"engine", "router", "incident", "escalation", "oncall"},
+	"api":    {"engine", "router", "incident", "escalation", "oncall", "calendar"},
 
 	"examples":         {},
 	"integration_test": {},

@@ -33,7 +33,10 @@ type Options struct {
 	RouteLabels func(v router.View) map[string]string   // with templates rendered; nil: as configured
 
 	// Our own side.
+	Channels    func() []Channel                                           // in the order in which they are shown; nil: there are none
 	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
+	Link        func(parts ...string) string                               // the address of a path of ours, as people reach it; nil: the path
+	Store       string                                                     // the store's name: a part of what identifies shifts in calendars
 	Simulate    func(ctx context.Context, s Simulation) (Simulated, error) // nil: there is no POST simulate
 	Pages       http.Handler                                               // everything that is not an API: /, /ack/…; nil: 404
 
@@ -68,6 +71,9 @@ func New(o Options) *API {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Link == nil {
+		o.Link = func(parts ...string) string { return "/" + strings.Join(parts, "/") }
+	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = maxBody
 	}
@@ -82,6 +88,7 @@ func New(o Options) *API {
 	for _, rt := range a.routes() {
 		mux.Handle(rt.pattern, a.measured(rt.pattern, sameOrigin(rt.verbs)))
 	}
+	mux.Handle(feedPath+"{feed}", a.measured(feedPath, verbs{http.MethodGet: a.getCalendar}))
 	if o.Pages != nil {
 		mux.Handle("/", o.Pages)
 		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath} {

@@ -87,8 +87,10 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"StandingOverride": reflect.TypeFor[StandingOverride](), "StandingOverrides": reflect.TypeFor[StandingOverrides](),
 			"Swap": reflect.TypeFor[Swap](), "Swaps": reflect.TypeFor[Swaps](), "Swapping": reflect.TypeFor[Swapping](),
 			"Consent": reflect.TypeFor[Consent](), "Stretch": reflect.TypeFor[oncall.Stretch](),
+			"Feed": reflect.TypeFor[Feed](), "Feeds": reflect.TypeFor[Feeds](), "Feeding": reflect.TypeFor[Feeding](),
 			"Absence": reflect.TypeFor[Absence](), "Absences": reflect.TypeFor[Absences](), "Leave": reflect.TypeFor[Leave](),
 			"Conflict": reflect.TypeFor[Conflict](), "Conflicts": reflect.TypeFor[Conflicts](),
+			"Channel": reflect.TypeFor[Channel](), "Channels": reflect.TypeFor[Channels](),
 			"Delivery": reflect.TypeFor[Delivery](), "Deliveries": reflect.TypeFor[Deliveries](), "Audit": reflect.TypeFor[Audit](),
 			"Simulation": reflect.TypeFor[Simulation](), "Simulated": reflect.TypeFor[Simulated](),
 			"SimulatedEvent": reflect.TypeFor[SimulatedEvent](), "Problem": reflect.TypeFor[Problem](),
@@ -219,7 +221,7 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 		examples := map[string]string{
 			"status": "open", "severity": "sev2", "policy": "db", "limit": "1", "cursor": "1", "at": "2000-01-01T00:00:00Z",
 			"schedule": "db-primary", "from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "incident": "INC-1",
-			"state": "active,pending", "matcher": "team%3Ddb", "past": "true", "user": "ana",
+			"state": "active,pending", "matcher": "team%3Ddb", "past": "true", "user": "ana", "receiver": "db",
 		}
 		silence := w.silence(`{"matchers":["team=db"],"for":"1h","by":"ana"}`).ID
 		for path, verbs := range served(t, w).Paths {
@@ -235,6 +237,9 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 				example := examples[p.Name]
 				if p.Name == "state" && strings.HasSuffix(path, "/swaps") {
 					example = "open,expired"
+				}
+				if p.Name == "state" && strings.HasSuffix(path, "/channels") {
+					example = "failing"
 				}
 				rec := w.do("GET", path+"?"+p.Name+"="+example, "")
 				if p.Name == "to" { // a hundred years are more than one answer holds

@@ -161,8 +161,13 @@ func (r drawnRule) String() string {
 		name string
 		list []int
 	}{
-		{"BYMONTH", r.months}, {"BYMONTHDAY", r.monthDays}, {"BYYEARDAY", r.yearDays}, {"BYWEEKNO", r.weeks},
-		{"BYSETPOS", r.positions}, {"BYHOUR", r.hours}, {"BYMINUTE", r.minute},
+		{"BYMONTH", r.months},
+		{"BYMONTHDAY", r.monthDays},
+		{"BYYEARDAY", r.yearDays},
+		{"BYWEEKNO", r.weeks},
+		{"BYSETPOS", r.positions},
+		{"BYHOUR", r.hours},
+		{"BYMINUTE", r.minute},
 	} {
 		if len(l.list) > 0 {
 			parts = append(parts, l.name+"="+strings.Trim(strings.ReplaceAll(fmt.Sprint(l.list), " ", ","), "[]"))

@@ -2,6 +2,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -155,7 +156,7 @@ func (c Card) headline() string {
 			parts = append(parts, line(s, valueLimit))
 		}
 	}
-	return strings.Join(parts, " · ")
+	return cmp.Or(strings.Join(parts, " · "), "Incident")
 }
 
 // facts are the card's name and value pairs, in the order in which they help.

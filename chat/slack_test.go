@@ -130,15 +130,15 @@ func drain[T any](c chan T) {
 }
 
 // inSlackBubble runs f in virtual time with a Slack that runs.
-func inSlackBubble(t *testing.T, desk Desk, f func(t *testing.T, fake *slackd, s *Slack)) {
+func inSlackBubble(t *testing.T, answer func(Request) Reply, f func(t *testing.T, fake *slackd, s *Slack, desk *clerk)) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := newSlackd()
+		fake, desk := newSlackd(), newClerk(answer)
 		fake.base = "http://slack.test"
 		client, end := inBubble(fake)
 		s := newTestSlack(t, "http://slack.test", client, desk, nil)
 		stop := run(t, s.Run)
 		synctest.Wait()
-		f(t, fake, s)
+		f(t, fake, s, desk)
 		stop()
 		fake.mu.Lock()
 		if fake.conn != nil {
@@ -156,8 +156,8 @@ func TestSlackAcknowledgesInTime(t *testing.T) {
 		"a slow desk":  {6 * time.Second, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			desk := newClerk(func(Request) Reply { time.Sleep(c.takes); return Reply{} })
-			inSlackBubble(t, desk, func(t *testing.T, fake *slackd, s *Slack) {
+			slow := func(Request) Reply { time.Sleep(c.takes); return Reply{} }
+			inSlackBubble(t, slow, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 				begin := time.Now()
 				fake.push("interactive", "e1", slackPressed("t1", "ack INC-12"))
 				<-fake.acks
@@ -173,8 +173,8 @@ func TestSlackAcknowledgesInTime(t *testing.T) {
 // What cannot be done now is left to Slack to bring again, which it does with events.
 func TestSlackBringsItAgain(t *testing.T) {
 	n := 0
-	desk := newClerk(func(Request) Reply { n++; return Reply{Again: n == 1} })
-	inSlackBubble(t, desk, func(t *testing.T, fake *slackd, s *Slack) {
+	notAtFirst := func(Request) Reply { n++; return Reply{Again: n == 1} }
+	inSlackBubble(t, notAtFirst, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		said := slackSaid(`{"type":"message","channel_type":"im","user":"U012","text":"ack 12","ts":"1700.7","channel":"D1"}`)
 		fake.push("events_api", "e1", said)
 		synctest.Wait()
@@ -198,7 +198,7 @@ func TestSlackBringsItAgain(t *testing.T) {
 // A connection that Slack ends after an hour is opened anew at once; one that never holds is tried less and less often, and
 // still every two minutes.
 func TestSlackReconnects(t *testing.T) {
-	inSlackBubble(t, newClerk(nil), func(t *testing.T, fake *slackd, s *Slack) {
+	inSlackBubble(t, nil, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		alive := func() {
 			fake.mu.Lock()
 			defer fake.mu.Unlock()
@@ -232,7 +232,7 @@ func TestSlackReconnects(t *testing.T) {
 		defer fake.mu.Unlock()
 		for i := 1; i < len(fake.opens); i++ {
 			gap := fake.opens[i].Sub(fake.opens[i-1])
-			limit := min(firstWait<<(i), lastWait)
+			limit := min(firstWait<<min(i, 10), lastWait)
 			if gap > limit || gap < firstWait*3/4 || i > 8 && gap < lastWait*3/4 {
 				t.Errorf("attempt %d after %v", i, gap)
 			}
@@ -245,7 +245,7 @@ func TestSlackReconnects(t *testing.T) {
 
 // A socket that is silent is dead, though nothing said so.
 func TestSlackNoticesSilence(t *testing.T) {
-	inSlackBubble(t, newClerk(nil), func(t *testing.T, fake *slackd, s *Slack) {
+	inSlackBubble(t, nil, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		time.Sleep(2*slackSilence + time.Minute)
 		fake.mu.Lock()
 		defer fake.mu.Unlock()
@@ -264,7 +264,7 @@ func TestSlackLimits(t *testing.T) {
 			return true
 		}
 	}
-	inSlackBubble(t, newClerk(nil), func(t *testing.T, fake *slackd, s *Slack) {
+	inSlackBubble(t, nil, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		fake.refuse = append(fake.refuse, limited("7"), limited("5"))
 		begin := time.Now()
 		if _, err := s.Post(t.Context(), "C1", lagCard()); err != nil || time.Since(begin) != 12*time.Second {
@@ -280,7 +280,7 @@ func TestSlackLimits(t *testing.T) {
 }
 
 func TestSlackErrorsSayWhatToDo(t *testing.T) {
-	inSlackBubble(t, newClerk(nil), func(t *testing.T, fake *slackd, s *Slack) {
+	inSlackBubble(t, nil, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		for code, want := range map[string]string{
 			"not_in_channel":    "slack: chat.update in C1: not_in_channel; invite the app",
 			"message_not_found": "slack: chat.update in C1: the message or its channel is gone: message_not_found",
@@ -454,7 +454,7 @@ func TestADeskThatPanics(t *testing.T) {
 
 // However wild a card's words, Slack takes it.
 func TestSlackTakesEveryCard(t *testing.T) {
-	inSlackBubble(t, newClerk(nil), func(t *testing.T, fake *slackd, s *Slack) {
+	inSlackBubble(t, nil, func(t *testing.T, fake *slackd, s *Slack, desk *clerk) {
 		wild := lagCard()
 		long := strings.Repeat("<&\u202e@here ö", 2000)
 		wild.Title, wild.Next, wild.Team, wild.Status = long, long, long, long

@@ -86,7 +86,7 @@ func TestAbsencesThatAreRefused(t *testing.T) {
 	refusal(t, w.away("eva", 0, time.Hour, ""), "invalid", "to", "ended at 2026-11-22 04:00 UTC")
 	refusal(t, w.away("eva", 0, day, strings.Repeat("é", maxAbsenceReason+1)), "invalid", "reason", "longer than 500")
 	drop := func(user, id string) Answer { return w.turn(DropAbsence{User: user, ID: id, By: "eva"})[0] }
-	refusal(t, drop("cy", "cy-f1"), "conflict", "id", "entry 1 of unavailable of user cy in the configuration file")
+	refusal(t, drop("cy", "cy-f1"), "conflict", "id", "cy-f1 comes from unavailable of user cy in the configuration file")
 	refusal(t, drop("cy", "cy-f2"), "not_found", "id", `user cy has no absence "cy-f2"`)
 	refusal(t, drop("nemo", "nemo-1"), "not_found", "id", "no absence")
 	if a := w.away("eva", 0, day, strings.Repeat("é", maxAbsenceReason)); a.Err != nil {

@@ -37,6 +37,7 @@ type Core struct {
 	absences   map[string][]oncall.Absence // by user: those made at run time, in the order of their making
 	swaps      map[int]*Swap
 	bills      map[string]*bill // by schedule: who is on call, as it is recorded
+	feeds      map[int]CalendarFeed
 
 	past func(n int) (incident.Incident, error)                // reads one that is not in memory any more; nil: nothing is
 	told func(schedule string, line uint64) (w Watch, ok bool) // reads a line of history that is on disk; nil: none is
@@ -48,6 +49,7 @@ type Core struct {
 	number  uint64 // of the newest override or absence made at run time
 
 	lastSwap int    // number of the newest
+	lastFeed int    // likewise, also of one that was taken back
 	changes  uint64 // notices of changed time on call so far, in this life
 	refused  uint64 // alerts past the limit of their name
 	records  uint64 // of the newest line of the delivery log or chunk of members
@@ -163,6 +165,7 @@ func New(cfg *Config, seed uint64) *Core {
 		absences:   map[string][]oncall.Absence{},
 		swaps:      map[int]*Swap{},
 		bills:      map[string]*bill{},
+		feeds:      map[int]CalendarFeed{},
 		agenda:     newAgenda(),
 	}
 	c.router = router.New(cfg.Routing)
@@ -240,6 +243,10 @@ func (c *Core) take(in Input) Answer {
 		return c.addAbsence(in)
 	case DropAbsence:
 		return c.dropAbsence(in)
+	case AddFeed:
+		return c.addFeed(in)
+	case DropFeed:
+		return c.dropFeed(in)
 	case SetSilence:
 		return c.setSilence(in)
 	case ExpireSilence:

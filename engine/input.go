@@ -96,6 +96,15 @@ type (
 
 	// DropAbsence takes back one that was made at run time.
 	DropAbsence struct{ User, ID, By string }
+
+	// AddFeed lets calendars subscribe to shifts. The answer has the feed as it was made.
+	AddFeed struct{ Feed CalendarFeed }
+
+	// DropFeed takes a feed's address back.
+	DropFeed struct {
+		Number int
+		By     string
+	}
 )
 
 func (Alerts) input()   {}
@@ -110,6 +119,8 @@ func (RequestSwap) input()  {}
 func (SettleSwap) input()   {}
 func (AddAbsence) input()   {}
 func (DropAbsence) input()  {}
+func (AddFeed) input()      {}
+func (DropFeed) input()     {}
 
 func (SetSilence) input()    {}
 func (ExpireSilence) input() {}
@@ -140,6 +151,7 @@ type Answer struct {
 	Override oncall.Override   // likewise
 	Swap     Swap              // likewise
 	Absence  oncall.Absence    // likewise
+	Feed     CalendarFeed      // likewise
 	Warnings []string          // what the sender should think of again, as sentences; it is done all the same
 	Err      error             // an Error for what the sender did wrong; router.ErrNoSilence
 }

@@ -245,6 +245,10 @@ func (e *Engine) sayChange(in Input, a Answer) {
 		e.log.Info("a swap was settled", zap.String("id", a.Swap.ID()), zap.String("state", string(a.Swap.State)), zap.String("by", in.By))
 	case AddAbsence:
 		e.log.Info("an absence was added", zap.String("id", a.Absence.ID), zap.String("by", a.Absence.CreatedBy))
+	case AddFeed:
+		e.log.Info("a calendar feed was made", zap.String("id", a.Feed.ID()), zap.String("user", a.Feed.User), zap.String("schedule", a.Feed.Schedule), zap.String("by", a.Feed.CreatedBy))
+	case DropFeed:
+		e.log.Info("a calendar feed was revoked", zap.String("id", a.Feed.ID()), zap.String("by", in.By))
 	case DropAbsence:
 		e.log.Info("an absence was removed", zap.String("id", in.ID), zap.String("by", in.By))
 	}

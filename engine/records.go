@@ -33,6 +33,7 @@ const (
 	keyNumber     = "meta/number"   // of the newest override or absence made at run time
 	prefSwap      = "swap/"         // <number>
 	prefAbsence   = "absence/"      // <user>/<seq>
+	prefFeed      = "feed/"         // <number>
 	prefBill      = "watch/"        // <schedule>: who is on call, and who is next
 	prefWatch     = "oncall/"       // <schedule>/<seq>: who was on call from when on
 	prefSilence   = "silence/"      // <id>
@@ -106,6 +107,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"swap":     {},
 	"absence":  {},
 	"bill":     {},
+	"feed":     {},
 	"watch":    {},
 	"silence":  {},
 	"plan":     {},

@@ -54,6 +54,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.restoreRoster,
 		r.restoreChanges,
 		r.restoreBills,
+		r.restoreFeeds,
 		r.restoreSilences,
 		r.restoreGroups,
 		r.restoreDeliveries,

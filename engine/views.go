@@ -309,6 +309,13 @@ func (e *Engine) Schedule(name string) *oncall.Schedule {
 	return e.core.schedules[name]
 }
 
+// ScheduleNames are the names of all schedules, sorted.
+func (e *Engine) ScheduleNames() []string {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.Sorted(maps.Keys(e.core.schedules))
+}
+
 // Router is the alert side, for the API's reads.
 func (e *Engine) Router() *router.Router { return e.core.router }
 

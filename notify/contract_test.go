@@ -145,7 +145,7 @@ var services = []service{
 	}},
 	{path: regexp.MustCompile(`^/hook$`), method: "POST", kind: jsonKind, demand: func(r request, f content) error {
 		key := f.text("midwatch.idempotency_key")
-		return all(among("version", f.text("version"), "4"), must(key != "" && r.Header.Get("Idempotency-Key") == key, "the keys are %q and %q", key, r.Header.Get("Idempotency-Key")))
+		return all(among("version", f.text("version"), "4"), must(r.Header.Get("Idempotency-Key") == key, "the keys are %q and %q", key, r.Header.Get("Idempotency-Key")))
 	}},
 
 	{path: regexp.MustCompile(`^/ntfy/$`), method: "POST", kind: jsonKind, demand: func(r request, f content) error {

@@ -275,8 +275,8 @@ func TestMailHeaders(t *testing.T) {
 		"X-Auto-Response-Suppress": {"All", "All"},
 		"Importance":               {"high", "normal"},
 		"X-Priority":               {"1", "3"},
-		"References":               {"<INC-1.t66t34.thread@midwatch.example.org>", "<INC-1.t66t34.thread@midwatch.example.org>"},
-		"In-Reply-To":              {"<INC-1.t66t34.thread@midwatch.example.org>", "<INC-1.t66t34.thread@midwatch.example.org>"},
+		"References":               {"<INC-1.t65sc0.thread@midwatch.example.org>", "<INC-1.t65sc0.thread@midwatch.example.org>"},
+		"In-Reply-To":              {"<INC-1.t65sc0.thread@midwatch.example.org>", "<INC-1.t65sc0.thread@midwatch.example.org>"},
 		"From":                     {"midwatch@example.org", "midwatch@example.org"},
 		"To":                       {"bo@example.org", "bo@example.org"},
 	} {

@@ -3,6 +3,7 @@ package notify
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -132,6 +133,7 @@ func (w *wire) do(ctx context.Context, c call, words func(reply) string) (r repl
 	}
 	if c.user != "" {
 		req.SetBasicAuth(c.user, c.pass)
+		c.secrets = append(c.secrets, base64.StdEncoding.EncodeToString([]byte(c.user+":"+c.pass)))
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {

@@ -110,7 +110,9 @@ func newOverride(o Override, layers []layer, zone *time.Location) (override, err
 func layerNames(layers []layer) string {
 	var names []string
 	for i := range layers {
-		names = append(names, layers[i].Name)
+		if name := layers[i].Name; name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return strings.Join(names, ", ")
 }

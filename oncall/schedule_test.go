@@ -55,7 +55,7 @@ func TestNewTellsAllFaultsAndWhere(t *testing.T) {
 		`uncovered[0]: no such window in a week`,
 		`overrides[0]: ends at 0001-01-01 00:04, not after it starts at 0001-01-01 00:05`,
 		`overrides[1]: replace ana with whom? Name a user in with`,
-		`overrides[2]: acts on layer "c", which does not exist`,
+		`overrides[2]: acts on layer "c", which does not exist; the schedule's layers are: a, override, b`,
 		`overrides[4]: "swap" is no kind of override; write replace, take, add or remove`,
 		`overrides[5]: nobody is no user here; to leave a place empty, remove the user`,
 		`overrides[6]: ends at 1970-01-01T00:00:09Z, not after it starts at 1970-01-01T00:00:09Z`,

@@ -68,14 +68,12 @@ func configCommands(app *kingpin.Application, out *output) map[string]command {
 // checkFile prints what is wrong with a file, or what is in it and what is doubtful about it now. A nil old is no older
 // file.
 func checkFile(out *output, name string, old *config.Config, now time.Time) bool {
-	cfg, faults := config.LoadFileWith(name, config.Options{Fetch: fetchNow})
+	cfg, faults := config.LoadFileWith(name, config.Options{Fetch: fetchNow, Now: now})
 	if cfg != nil {
 		faults = append(faults, cfg.Ahead(now)...)
 		if old != nil {
 			faults = append(faults, cfg.Against(old, now)...)
 		}
-	}
-	if cfg != nil {
 		slices.SortStableFunc(faults, func(a, b config.Fault) int {
 			return cmp.Or(slices.Index(cfg.Files, a.File)-slices.Index(cfg.Files, b.File), a.Line-b.Line, a.Column-b.Column)
 		})

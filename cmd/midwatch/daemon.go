@@ -116,6 +116,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	go d.tracing.Run()
 	defer d.tracing.Stop()
 	d.queues = notify.NewQueues(built.senders)
+	d.registry.MustRegister(channelCollector{d.queues})
 	name, err := nameOf(ctx, d.store)
 	if err != nil {
 		return err

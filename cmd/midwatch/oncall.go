@@ -20,7 +20,7 @@ import (
 
 // oncallVerbs add the commands under `midwatch oncall`, in the order in which help lists them.
 var oncallVerbs = []func(*kingpin.CmdClause, *output) map[string]command{
-	oncallNow, oncallNext, oncallShifts, oncallGaps, oncallDiff, oncallReport, overrideCommands, swapCommands, absenceCommands, oncallConflicts,
+	oncallNow, oncallNext, oncallShifts, oncallGaps, oncallDiff, oncallReport, overrideCommands, swapCommands, absenceCommands, oncallConflicts, feedCommands,
 }
 
 func oncallCommands(app *kingpin.Application, out *output) map[string]command {
