@@ -25,9 +25,11 @@ var arrows = map[string][]string{
 	"incident":   {},
 	"escalation": {},
 	"oncall":     {},
+	"slo":        {},
 	"notify":     {},
 	"store":      {},
 	"calendar":   {},
+	"chat":       {},
 
 	"gossip": {"router"},
 	"draw":   {"oncall"},
@@ -47,7 +49,7 @@ var arrows = map[string][]string{
 }
 
 // nouns take the time as an argument, start nothing and do nothing by chance. draw is none, and as pure.
-var nouns = []string{"router", "incident", "escalation", "oncall", "draw"}
+var nouns = []string{"router", "incident", "escalation", "oncall", "slo", "draw"}
 
 // upstream is where Alertmanager's packages may be imported: it promises no stability, so few places know it.
 var upstream = []string{"config", "router", "notify", "gossip", "cmd/midwatch"}

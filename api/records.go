@@ -15,6 +15,7 @@ type Delivery struct {
 	Key       string    `json:"key"` // the idempotency key: the same for all attempts of one message
 	Event     string    `json:"event"`
 	Incident  string    `json:"incident,omitempty"`
+	Incidents []string  `json:"incidents,omitempty"` // of one message about several
 	User      string    `json:"user,omitempty"`
 	Receiver  string    `json:"receiver,omitempty"`
 	Via       string    `json:"via"`
@@ -59,7 +60,7 @@ func (a *API) getDeliveries(w http.ResponseWriter, r *http.Request) {
 	out := Deliveries{Deliveries: []Delivery{}, Next: cursor(next)}
 	for _, d := range list {
 		out.Deliveries = append(out.Deliveries, Delivery{
-			At: d.At.UTC(), Key: d.Key, Event: d.Event, Incident: d.Incident, User: d.User, Receiver: d.Receiver, Via: d.Via,
+			At: d.At.UTC(), Key: d.Key, Event: d.Event, Incident: d.Incident, Incidents: d.Incidents, User: d.User, Receiver: d.Receiver, Via: d.Via,
 			Attempt: d.Attempt, Outcome: d.Outcome, Answer: d.Answer, LatencyMS: d.LatencyMS, NextAt: d.NextAt.UTC(),
 		})
 	}

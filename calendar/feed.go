@@ -68,9 +68,8 @@ func Write(w io.Writer, f Feed) error {
 		c.SetDescription(about)
 		c.SetXWRCalDesc(about)
 	}
-	c.SetXWRTimezone("UTC")
 	if f.Refresh > 0 {
-		c.SetRefreshInterval(duration(f.Refresh), ics.WithValue(string(ics.ValueDataTypeDuration)))
+		c.SetRefreshInterval(duration(f.Refresh)) // with VALUE=DURATION, which the library adds
 		c.SetXPublishedTTL(duration(f.Refresh))
 	}
 	entries := slices.SortedStableFunc(slices.Values(f.Entries), func(a, b Entry) int {
@@ -148,10 +147,10 @@ func (e Entry) event() *ics.VEvent {
 	return v
 }
 
-// text makes a string fit for TEXT: UTF-8, line breaks as \n, no other control characters (3.3.11). The library's
-// folding counts on valid UTF-8.
+// text makes a string fit for TEXT: line breaks as \n, no other control characters (3.3.11), and valid UTF-8, which the
+// library's folding counts on; Map puts U+FFFD for what is not.
 func text(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\r\n", "\n")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\r':

@@ -162,7 +162,15 @@ func TestSeries(t *testing.T) {
 			DTEND;TZID=Europe/Berlin:20260329T013000
 			RRULE:FREQ=HOURLY;COUNT=4`, want: `
 			2026-03-29T00:00Z to 2026-03-29T00:30Z
+			2026-03-29T01:00Z to 2026-03-29T01:30Z
 			2026-03-29T02:00Z to 2026-03-29T02:30Z`},
+		{name: "longer ones that overlap", events: `
+			DTSTART;TZID=Europe/Berlin:20260329T010000
+			DTEND;TZID=Europe/Berlin:20260329T023000
+			RRULE:FREQ=HOURLY;COUNT=4`, want: `
+			2026-03-29T00:00Z to 2026-03-29T01:00Z
+			2026-03-29T01:00Z to 2026-03-29T02:30Z
+			2026-03-29T02:00Z to 2026-03-29T03:30Z`},
 		{name: "until an instant, included", events: `
 			DTSTART;TZID=America/New_York:20260105T090000
 			DTEND;TZID=America/New_York:20260105T100000
@@ -229,6 +237,25 @@ func TestSeries(t *testing.T) {
 			2026-01-08T12:00Z to 2026-01-08T13:00Z
 			2026-01-09T12:00Z to 2026-01-09T15:00Z
 			2026-01-10T12:00Z to 2026-01-10T12:30Z`},
+		{name: "periods by the wall clock", events: `
+			DTSTART:20260328T220000
+			DTEND:20260329T060000
+			RDATE;VALUE=PERIOD:20260401T220000/20260402T060000,20260403T220000/P1DT1H`, want: `
+			2026-03-28 22:00 to 2026-03-29 06:00
+			2026-04-01 22:00 to 2026-04-02 06:00
+			2026-04-03 22:00 to 2026-04-04 23:00`},
+		{name: "an end that the fold puts before the start", events: `
+			DTSTART;TZID=Europe/Berlin:20261025T024500
+			DTEND:20261025T011500Z
+			RRULE:FREQ=WEEKLY;COUNT=2`, want: `
+			2026-10-25T00:45Z to 2026-10-25T01:15Z
+			2026-11-01T01:45Z to 2026-11-01T02:15Z`},
+		{name: "a day and hours", events: `
+			DTSTART;TZID=Europe/Berlin:20260328T120000
+			DURATION:P1DT2H
+			RRULE:FREQ=DAILY;COUNT=2`, want: `
+			2026-03-28T11:00Z to 2026-03-29T12:00Z
+			2026-03-29T10:00Z to 2026-03-30T12:00Z`},
 		{name: "moved, cancelled, moved without its series", events: `
 			DTSTART;TZID=Europe/Berlin:20260105T090000
 			DTEND;TZID=Europe/Berlin:20260105T100000
@@ -450,6 +477,11 @@ func TestDamagedEventsAreLeftOut(t *testing.T) {
 		{"hourly days", "DTSTART;VALUE=DATE:20260105\nRRULE:FREQ=HOURLY", "more often than DAILY"},
 		{"broken EXDATE", "DTSTART:20260105T090000Z\nEXDATE:x", "EXDATE:"},
 		{"RDATE of another kind", "DTSTART:20260105T090000Z\nRDATE;VALUE=DATE:20260105", "mixed"},
+		{"broken end of a period", "DTSTART:20260105T090000Z\nRDATE;VALUE=PERIOD:20260105T100000Z/x", "no date"},
+		{"two ends", "DTSTART:20260105T090000Z\nDTEND:20260105T100000Z\nDTEND:20260105T100000Z", "DTEND is there twice"},
+		{"two lengths", "DTSTART:20260105T090000Z\nDURATION:PT1H\nDURATION:PT1H", "DURATION is there twice"},
+		{"no end", "DTSTART:20260105T090000Z\nDTEND:soon", "DTEND: \"soon\" is no date"},
+		{"no occurrence", "DTSTART:20260105T090000Z\nRECURRENCE-ID:soon", "RECURRENCE-ID: \"soon\" is no date"},
 		{"broken period", "DTSTART:20260105T090000Z\nRDATE;VALUE=PERIOD:20260105T100000Z/PTX", "no length"},
 		{"override without UID", "DTSTART:20260105T090000Z\nRECURRENCE-ID:20260105T090000Z", ""},
 		{"unfolded text", "DTSTART:20260105T090000Z\nDESCRIPTION:first\nsecond line", "line 9: this is not a line"},
@@ -561,7 +593,12 @@ func TestLimits(t *testing.T) {
 	if err != nil || len(warnings) > 0 || len(events) != 20 {
 		t.Errorf("at the limits: %d occurrences, %q, %v", len(events), warnings, err)
 	}
-	// What lies outside of the range counts for nothing.
+	// What lies outside of the range counts for nothing, be it a second away.
+	events, _, err = Read(strings.NewReader(vevent("DTSTART:20260101T000000Z\nDURATION:PT1S\nRRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;INTERVAL=3")),
+		Options{From: year2026.From.Add(time.Hour), To: year2026.From.Add(time.Hour + time.Minute), MaxRepeats: 40})
+	if err != nil || len(events) != 40 {
+		t.Errorf("a minute of seconds: %d occurrences, %v", len(events), err)
+	}
 	events, _, err = Read(strings.NewReader(vevent("DTSTART:19960105T090000Z\nDURATION:PT1H\nRRULE:FREQ=HOURLY")),
 		Options{From: year2026.From, To: year2026.From.AddDate(0, 1, 0)})
 	if err != nil || len(events) != 31*24 {
@@ -588,6 +625,8 @@ func TestLengths(t *testing.T) {
 		{"PTH", 0, 0, false},
 		{"P1", 0, 0, false},
 		{"P999999999W", 0, 0, false},
+		{"P36525D", 36525, 0, true},
+		{"P36525DT1S", 0, 0, false},
 		{"PT1HT1M", 0, 0, false},
 		{"1D", 0, 0, false},
 		{"-P1D", 0, 0, false},

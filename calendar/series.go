@@ -5,30 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
-
-// An entry is a VEVENT: one event, a series, or the changed occurrence of one.
-type entry struct {
-	c         *component
-	zones     *zones
-	uid       string
-	who       string // names it in messages
-	summary   string
-	attendees []string
-	cancelled bool
-
-	start stamp
-	until int64 // the end of the first occurrence, as start.instant()
-	// The end of others: so many civil seconds on the wall clock after their start, then so many that pass.
-	nominal civil
-	exact   int64
-
-	replaces *stamp // the RECURRENCE-ID: it stands for that occurrence of its series
-}
 
 // costOfInstant is the work of finding an instant, in days looked at.
 const costOfInstant = 10
@@ -71,166 +51,6 @@ func (in *reading) expand(files []*component) error {
 		}
 	}
 	return nil
-}
-
-// read takes an event apart, except for its rules.
-func (e *entry) read() error {
-	e.uid, e.summary = e.c.text("UID"), e.c.text("SUMMARY")
-	e.who = "event " + quote(e.summary)
-	if e.uid != "" {
-		e.who += " (UID " + quote(e.uid) + ")"
-	}
-	if e.c.fault != nil {
-		return e.c.fault
-	}
-	e.cancelled = strings.EqualFold(e.c.text("STATUS"), "CANCELLED")
-	e.attendees = e.c.attendees()
-
-	p, ok, err := e.c.one("DTSTART")
-	if err == nil && !ok {
-		err = errors.New("it has no DTSTART; give the event a start")
-	}
-	if err != nil {
-		return err
-	}
-	if e.start, err = e.stamp(p, p.value); err != nil {
-		return fmt.Errorf("DTSTART: %w", err)
-	}
-	if err := e.readEnd(); err != nil {
-		return err
-	}
-	p, ok, err = e.c.one("RECURRENCE-ID")
-	if err != nil || !ok {
-		return err
-	}
-	s, err := e.stamp(p, p.value)
-	if err != nil {
-		return fmt.Errorf("RECURRENCE-ID: %w", err)
-	}
-	if e.uid == "" {
-		return errors.New("it changes one occurrence of a series, but has no UID that says of which")
-	}
-	e.replaces = &s
-	return nil
-}
-
-// readEnd finds the length: DTEND, DURATION, or what 3.6.1 says where neither is there. The RFC wants the occurrences
-// of a series with DTEND to last equally long in elapsed time (3.8.5.3). Calendars do not do that, and nobody who
-// writes 22:00 to 06:00 means 07:00 for one night of the year: the end keeps its wall time.
-func (e *entry) readEnd() error {
-	end, hasEnd, err := e.c.one("DTEND")
-	if err != nil {
-		return err
-	}
-	length, hasLength, err := e.c.one("DURATION")
-	if err != nil {
-		return err
-	}
-	switch {
-	case hasEnd:
-		to, err := e.stamp(end, end.value)
-		switch {
-		case err != nil:
-			return fmt.Errorf("DTEND: %w", err)
-		case to.date != e.start.date:
-			return fmt.Errorf("DTSTART and DTEND: %w", errMixed)
-		case to.zone == nil && e.start.zone != nil: // its TZID was forgotten
-			to.zone = e.start.zone
-		case to.zone != nil && e.start.zone == nil:
-			return errors.New("DTSTART has no time zone, but DTEND has; give both the same")
-		}
-		if to.date && to.wall == e.start.wall { // a day that ends on itself: some mean the last day by DTEND
-			to.wall += day
-		}
-		start := e.start.instant()
-		e.until, e.nominal = int64(to.wall), to.wall-e.start.wall
-		if to.zone != nil {
-			e.until = last(to.zone, to.wall)
-			e.nominal = wall(e.start.zone, e.until) - e.start.wall
-		}
-		switch {
-		case to.instant() == start: // also at a time that comes twice
-			e.until, e.nominal = start, 0
-		case e.until < start:
-			return errors.New("it ends before it starts; mend its end")
-		case e.nominal <= 0: // it lies across the change of clocks that puts the wall back
-			e.nominal, e.exact = 0, e.until-start
-		}
-	case hasLength:
-		days, seconds, err := parseDuration(length.value)
-		if err != nil {
-			return fmt.Errorf("DURATION: %w", err)
-		}
-		if e.start.date && seconds != 0 {
-			return fmt.Errorf("DTSTART and DURATION: %w", errMixed)
-		}
-		e.nominal, e.exact = civil(days*day), seconds
-		e.until = e.end(occasion{e.start.instant(), e.start.wall})
-	case e.start.date:
-		e.nominal = day
-		e.until = int64(e.start.wall + day)
-	default:
-		e.until = e.start.instant()
-	}
-	return nil
-}
-
-// end is the end of an occasion that is not the first.
-func (e *entry) end(o occasion) int64 {
-	to := o.wall + e.nominal
-	switch {
-	case e.start.zone == nil:
-		return int64(to) + e.exact
-	case e.nominal == 0:
-		return o.key + e.exact
-	case e.exact == 0:
-		return last(e.start.zone, to)
-	}
-	return first(e.start.zone, to) + e.exact
-}
-
-// stamp reads a DATE or DATE-TIME of the event, in the zone of the property.
-func (e *entry) stamp(p property, value string) (stamp, error) {
-	w, date, utc, err := parseWall(value)
-	if err != nil {
-		return stamp{}, err
-	}
-	s := stamp{wall: w, date: date}
-	switch id := p.param("TZID"); {
-	case date: // a day is a day everywhere; some give it a TZID nonetheless
-	case p.is("VALUE", "DATE"):
-		return stamp{}, fmt.Errorf("%s should be a date, as VALUE=DATE says; write 20260105", quote(value))
-	case utc:
-		s.zone = fixed(0)
-	case id != "":
-		if s.zone, err = e.zones.find(id); err != nil {
-			return stamp{}, err
-		}
-	}
-	return s, nil
-}
-
-// attendees are the people's addresses: 3.8.4.1.
-func (c *component) attendees() (list []string) {
-	for _, p := range c.all("ATTENDEE") {
-		if p.is("CUTYPE", "ROOM") || p.is("CUTYPE", "RESOURCE") {
-			continue
-		}
-		address := strings.TrimSpace(p.value)
-		if len(address) > 7 && strings.EqualFold(address[:7], "mailto:") {
-			address, _, _ = strings.Cut(address[7:], "?")
-			if plain, err := url.PathUnescape(address); err == nil {
-				address = plain
-			}
-		} else if mail := p.param("EMAIL"); mail != "" { // RFC 7986, 6.2: where the value is no mail address
-			address = mail
-		}
-		address = strings.ToLower(strings.TrimSpace(address))
-		if strings.Count(address, "@") == 1 && !slices.Contains(list, address) {
-			list = append(list, address)
-		}
-	}
-	return list
 }
 
 // group expands what has one UID: mostly a series and its changed occurrences.
@@ -309,11 +129,9 @@ func (in *reading) latest(changed []*entry, zone zone) []*entry {
 // A fault leaves one event out.
 type fault struct{ error }
 
-func (f *fault) Unwrap() error { return f.error }
-
 // series adds the occurrences of one event without those that are marked.
 func (in *reading) series(e *entry, replaced marks) error {
-	// The range on the wall clock, generously: add is exact. The longest occurrence that could reach into the range
+	// The range on the wall clock, generously: within is exact. The longest occurrence that could reach into the range
 	// begins its length before it, a day more for changes of clocks.
 	lo, hi := civil(in.From.Unix()-zoneReach), civil(in.To.Unix()+zoneReach)
 	lo -= max(0, e.nominal) + civil(e.exact) + 2*day
@@ -341,17 +159,18 @@ func (in *reading) series(e *entry, replaced marks) error {
 				if err := in.work.spend(costOfInstant); err != nil {
 					return err
 				}
-				// What is kept in memory is bounded; the limits that users know come with what is within the range.
-				if n++; n > 2*in.MaxRepeats+100 {
+				o := occasion{stamp{wall: c, zone: e.start.zone}.instant(), c}
+				if !in.within(e, o.key, e.end(o)) {
+					return nil
+				}
+				// Twice as many may be known as may remain when exceptions are taken out.
+				if n++; n > 2*in.MaxRepeats {
 					return in.tooMany(e)
 				}
-				key := stamp{wall: c, zone: e.start.zone}.instant()
-				if name == "RRULE" {
-					if _, there := occasions[key]; !there { // at a gap several wall times are one instant
-						occasions[key] = occasion{key, c}
-					}
-				} else {
-					dropped.at[key] = true
+				if name == "EXRULE" {
+					dropped.at[o.key] = true
+				} else if old, there := occasions[o.key]; !there || e.end(old) < e.end(o) {
+					occasions[o.key] = o // at a gap several wall times are one instant; the longest covers all
 				}
 				return nil
 			})
@@ -367,18 +186,18 @@ func (in *reading) series(e *entry, replaced marks) error {
 	if err := e.dates(occasions, ends, dropped); err != nil {
 		return &fault{err}
 	}
-	within := 0
+	n := 0
 	for _, o := range ordered(occasions) {
 		if dropped.has(o) {
 			continue
 		}
 		if end, ok := ends[o.key]; ok {
-			if err := in.put(e, o.key, end, &within); err != nil {
+			if err := in.put(e, o.key, end, &n); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := in.add(e, o, &within); err != nil {
+		if err := in.add(e, o, &n); err != nil {
 			return err
 		}
 	}
@@ -489,30 +308,35 @@ func (m marks) add(s, start stamp) {
 
 func (m marks) has(o occasion) bool { return m.at[o.key] || m.days[o.wall.day()] }
 
-// add puts one occasion of an entry in, if it is within the range.
-func (in *reading) add(e *entry, o occasion, within *int) error {
+// add puts one occasion of an entry in, if it is within the range. Of those n are in already.
+func (in *reading) add(e *entry, o occasion, n *int) error {
 	end := e.until
-	if o.key != e.start.instant() {
+	if o.key != e.start.instant() || o.wall != e.start.wall {
 		end = e.end(o)
 	}
-	return in.put(e, o.key, end, within)
+	return in.put(e, o.key, end, n)
 }
 
-func (in *reading) put(e *entry, start, end int64, within *int) error {
+// within tells whether something is not empty, and in the range; what is civil, whether it is in some zone.
+func (in *reading) within(e *entry, start, end int64) bool {
 	reach := int64(0)
 	if e.start.zone == nil {
 		reach = zoneReach
 	}
+	return start < end && start-reach < ceil(in.To) && end+reach > in.From.Unix()
+}
+
+func (in *reading) put(e *entry, start, end int64, n *int) error {
 	switch {
-	case end <= start, start-reach >= ceil(in.To), end+reach <= in.From.Unix():
+	case !in.within(e, start, end):
 		return nil
-	case *within == in.MaxRepeats:
+	case *n == in.MaxRepeats:
 		return in.tooMany(e)
 	case len(in.events) == in.MaxOccurrences:
 		return fmt.Errorf("line %d: %s: with it there are more than %d occurrences from %s to %s; share a calendar that holds only what is needed here",
 			e.c.line, e.who, in.MaxOccurrences, in.From.Format(time.DateOnly), in.To.Format(time.DateOnly))
 	}
-	*within++
+	*n++
 	in.events = append(in.events, Event{
 		UID: e.uid, Start: time.Unix(start, 0).UTC(), End: time.Unix(end, 0).UTC(), Civil: e.start.zone == nil,
 		Summary: e.summary, Attendees: slices.Clone(e.attendees),

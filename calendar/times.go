@@ -7,7 +7,12 @@ import (
 	"time"
 )
 
-const day = 24 * 3600
+const (
+	day = 24 * 3600
+
+	// maxLength bounds a DURATION, so that no time comes out that nobody can write. A century is longer than any absence.
+	maxLength = 36525 * day
+)
 
 // A civil time is what a wall clock shows, in seconds: it counts as if the clock were in UTC, from 1970-01-01.
 type civil int64
@@ -95,6 +100,9 @@ func parseDuration(s string) (days, seconds int64, err error) {
 	}
 	if digits > 0 || strings.HasSuffix(rest, "T") {
 		return 0, 0, wrong
+	}
+	if days*day+seconds > maxLength {
+		return 0, 0, fmt.Errorf("the length %s is more than a hundred years; mend it", quote(s))
 	}
 	return days, seconds, nil
 }

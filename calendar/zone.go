@@ -17,7 +17,8 @@ const (
 	maxChanges = 5_000
 )
 
-// A zone tells the stretch of constant offset that holds at an instant.
+// A zone tells the stretch of constant offset that holds at an instant. Those of one VCALENDAR are equal if they have
+// the same name.
 type zone interface {
 	// stretch is [from, to) in Unix seconds, with the offset in seconds east of Greenwich. u is in it.
 	stretch(u int64) (from, to, offset int64)
@@ -98,7 +99,7 @@ type ruled struct {
 
 type change struct{ at, offset int64 }
 
-func (r ruled) stretch(u int64) (from, to, offset int64) {
+func (r *ruled) stretch(u int64) (from, to, offset int64) {
 	i := sort.Search(len(r.changes), func(i int) bool { return r.changes[i].at > u })
 	from, to, offset = -ever, ever, r.before
 	if i > 0 {
@@ -255,7 +256,7 @@ func (in *reading) ruled(c *component) (zone, error) {
 		return nil, fmt.Errorf("its VTIMEZONE in line %d has neither STANDARD nor DAYLIGHT", c.line)
 	}
 	slices.SortStableFunc(onsets, func(a, b onset) int { return int(max(-1, min(1, a.at-b.at))) })
-	r := ruled{before: onsets[0].from}
+	r := &ruled{before: onsets[0].from}
 	for _, o := range onsets {
 		if n := len(r.changes); n > 0 && r.changes[n-1].at == o.at {
 			r.changes[n-1].offset = o.to
@@ -267,4 +268,7 @@ func (in *reading) ruled(c *component) (zone, error) {
 }
 
 // fixed is a zone without changes.
-func fixed(offset int64) zone { return ruled{before: offset} }
+func fixed(offset int64) zone { return &ruled{before: offset} }
+
+// greenwich is UTC, as one value, so that zones can be compared.
+var greenwich = fixed(0)

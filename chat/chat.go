@@ -41,8 +41,9 @@ type Request struct {
 	Command
 	From Person
 
-	// Card is the message that carries the button pressed or was replied to; zero if neither. With an empty Incident it
-	// says which one is meant.
+	// Card is the message that carries the button pressed, or that heads the thread written in; zero if neither. With an empty
+	// Incident it says which one is meant. Where the desk knows no such card, somebody speaks below another message: then an
+	// empty Incident is no incident, and an empty Reply leaves people alone.
 	Card Ref
 
 	// Token is the signed claim that came with a button or a call's address, as the card's maker gave it; the desk checks it.

@@ -61,8 +61,8 @@ func newClerk(answer func(Request) Reply) *clerk {
 }
 
 func (c *clerk) Handle(_ context.Context, r Request) Reply {
-	reply := c.answer(r)
 	c.mu.Lock()
+	reply := c.answer(r)
 	c.asked = append(c.asked, r)
 	c.mu.Unlock()
 	c.told <- r

@@ -42,11 +42,11 @@ const (
 	incidentsMax = 9 // digits of an incident's number
 )
 
-// said maps what people write to what they mean. They write it half asleep, on a phone that likes to correct them.
+// said maps what people write to what they mean. They write it half asleep, on a phone that likes to correct them. Words that
+// begin ordinary sentences are not here: "next", "fixed", "got it".
 var said = map[string]Verb{
-	"ack": Ack, "acked": Ack, "acknowledge": Ack, "acknowledged": Ack, "mine": Ack, "👍": Ack, "✅": Ack, ":+1:": Ack,
-	"resolve": Resolve, "resolved": Resolve, "close": Resolve, "fixed": Resolve,
-	"escalate": Escalate, "next": Escalate,
+	"ack": Ack, "acked": Ack, "acknowledge": Ack, "acknowledged": Ack, "👍": Ack, "✅": Ack, ":+1:": Ack,
+	"resolve": Resolve, "resolved": Resolve, "escalate": Escalate,
 	"snooze": Snooze, "note": Note, "comment": Note,
 	"undo": Undo, "unack": Undo,
 	"page": Page, "oncall": OnCall, "on-call": OnCall,
@@ -56,7 +56,7 @@ var said = map[string]Verb{
 }
 
 // phrases are verbs of two words.
-var phrases = map[string]Verb{"on it": Ack, "got it": Ack, "on call": OnCall}
+var phrases = map[string]Verb{"on call": OnCall}
 
 var (
 	incidentText = regexp.MustCompile(`(?i)^#?(inc[-_]?)?(\d+)$`)
@@ -82,7 +82,7 @@ func Parse(text string) (c Command, ok bool) {
 	for {
 		word, after := next(rest)
 		name := strings.TrimRight(word, ",:")
-		slash := strings.HasPrefix(name, "/") && verbOf(name) == ""
+		slash := (strings.HasPrefix(name, "/") || strings.HasPrefix(name, "!")) && verbOf(name) == ""
 		if !slash && !mention.MatchString(name) && !(strings.HasPrefix(name, "@") && len(name) > 1) && !isUs(name) {
 			break
 		}
@@ -160,6 +160,27 @@ func (c Command) String() string {
 	return s + " " + c.Text
 }
 
+// meant says whether a text can only be meant for us though it is addressed to nobody: in the thread below a card people talk
+// with each other, and "resolve the DNS first?" must not end an incident.
+func meant(text string, c Command) bool {
+	head, _, _ := strings.Cut(unquote(lines(text, readLimit)), "\n")
+	first, _ := next(head)
+	if isUs(strings.TrimRight(first, ",:")) || strings.HasPrefix(first, "/") || strings.HasPrefix(first, "!") {
+		return true
+	}
+	switch c.Verb {
+	case Ack:
+		return strings.HasPrefix(bare(first), "ack") || incidentOf(first) != "" // a thumb up may be for a colleague
+	case Note:
+		return c.Text != ""
+	case Resolve, Escalate, Undo:
+		return c.Text == ""
+	case Snooze:
+		return c.For > 0 && c.Text == ""
+	}
+	return false
+}
+
 // ambiguous says whether the text's first word would be taken for an argument if it followed on the same line.
 func (c Command) ambiguous() bool {
 	first, _, _ := strings.Cut(c.Text, "\n")
@@ -187,6 +208,12 @@ func verbOf(word string) Verb {
 	if name, ok := strings.CutPrefix(word, "/"); ok {
 		word, _, _ = strings.Cut(name, "@")
 	}
+	word = strings.Map(func(r rune) rune {
+		if r == '\uFE0F' || r >= 0x1F3FB && r <= 0x1F3FF { // an emoji's presentation and the colour of its skin
+			return -1
+		}
+		return r
+	}, word)
 	if v, ok := said[strings.ToLower(word)]; ok { // as it is: an emoji's name has colons
 		return v
 	}

@@ -36,12 +36,13 @@ func TestPeopleSayItInManyWays(t *testing.T) {
 		"mw ack 12":                   ack12,
 		"\ufeffack 12":                ack12,
 		"👍":                           {Verb: Ack},
+		"👍🏽":                          {Verb: Ack},
+		"!mw ack 12":                  ack12,
+		"!ack 12":                     ack12,
 		":+1: 12":                     ack12,
-		"on it":                       {Verb: Ack},
-		"Got it!":                     {Verb: Ack},
 		"ack 12 looking at the disks": {Verb: Ack, Incident: "INC-12", Text: "looking at the disks"},
 		"ack - looking":               {Verb: Ack, Text: "looking"},
-		"INC-12: fixed by a restart":  {Verb: Resolve, Incident: "INC-12", Text: "by a restart"},
+		"INC-12: resolved by hand":    {Verb: Resolve, Incident: "INC-12", Text: "by hand"},
 
 		"/mw resolve 12 fixed it":                {Verb: Resolve, Incident: "INC-12", Text: "fixed it"},
 		"resolve 12: fixed it\nby hand":          {Verb: Resolve, Incident: "INC-12", Text: "fixed it\nby hand"},
@@ -87,11 +88,27 @@ func TestPeopleSayItInManyWays(t *testing.T) {
 // Nothing is done for words that no verb leads: they may be an autoresponder's.
 func TestWhatIsNoCommand(t *testing.T) {
 	for _, text := range []string{
-		"", " ", "hello", "I will ack this later", "thanks, ok", "acknowledgement", "12", "INC-12", "out of office until Monday",
+		"", " ", "hello", "next, restart it", "fixed in prod", "got it, thanks", "mine is fine", "close to a fix", "I will ack this later", "thanks, ok", "acknowledgement", "12", "INC-12", "out of office until Monday",
 		"> ack 12", "On Mon, Ana wrote:\nack 12", "-- \nack", "no\nack 12", "@", "<@U012>", "/mw",
 	} {
 		if got, ok := Parse(text); ok {
 			t.Errorf("%q: got %+v", text, got)
+		}
+	}
+}
+
+// In a thread only what cannot be said to a colleague counts.
+func TestWhatIsMeantForUs(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ack": true, "Ack, looking": true, "ack 12": true, "12 ack": true, "resolve": true, "Resolved.": true, "resolve 12": true,
+		"escalate": true, "snooze 30m": true, "note the disk is full": true, "undo": true, "/resolve it works": true, "mw who db": true,
+		"!who db": true, "> ack\nresolve": true,
+		"resolve the DNS first?": false, "escalate to the network team?": false, "👍": false, "who broke it?": false,
+		"page ana then": false, "snooze it": false, "status?": false, "help!": false, "note": false,
+	} {
+		c, ok := Parse(text)
+		if got := ok && meant(text, c); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
 }
@@ -129,7 +146,7 @@ func TestTextIsBounded(t *testing.T) {
 // What was understood can be written down and is understood the same again: buttons are written so.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"ack 12", "snooze 12 1h30m x", "page <@U1> a\nb", "who is on call for db?", "note\n12 apes", "INC-1: on it",
+		"ack 12", "snooze 12 1h30m x", "page <@U1> a\nb", "who is on call for db?", "note\n12 apes", "INC-1: resolved",
 		"resolve 1\nOn Monday x wrote:\n> a\nb", "note > a", "/ack@b 12", "snooze for 2 hours", "note -- \n--", "page @ @",
 	} {
 		f.Add(s)

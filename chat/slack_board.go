@@ -110,8 +110,12 @@ var lamps = map[string]string{"triggered": "🔴", "acknowledged": "🟡", "reso
 
 // slackCard is a card in Block Kit, and as text for notifications and readers that show no blocks.
 func slackCard(c Card) []slack.MsgOption {
-	mrkdwn := func(s string) *slack.TextBlockObject { return slack.NewTextBlockObject(slack.MarkdownType, s, false, true) }
-	text := func(s string) *slack.TextBlockObject { return slack.NewTextBlockObject(slack.PlainTextType, s, true, false) }
+	mrkdwn := func(s string) *slack.TextBlockObject {
+		return slack.NewTextBlockObject(slack.MarkdownType, s, false, true)
+	}
+	text := func(s string) *slack.TextBlockObject {
+		return slack.NewTextBlockObject(slack.PlainTextType, s, true, false)
+	}
 
 	title := line(c.Title, titleLimit)
 	head := strings.TrimSpace(lamps[c.Status] + " " + c.headline())

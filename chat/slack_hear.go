@@ -168,9 +168,8 @@ func (s *Slack) hearMessage(payload json.RawMessage) (r Request, spot slackSpot,
 	switch {
 	case e.Type == "app_mention", e.Type == "message" && e.ChannelType == "im":
 	case e.Type == "message" && e.ThreadTS != "":
-		// In a thread people talk among themselves; only a command that is not addressed to somebody else is for us.
-		if !understood || strings.HasPrefix(text, "<@") && (self == "" || !strings.HasPrefix(text, "<@"+self+">")) {
-			return r, spot, false
+		if !understood || !meant(text, command) {
+			return r, spot, false // people among themselves; whoever mentions us is heard as a mention
 		}
 	default:
 		return r, spot, false

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"mime"
@@ -37,7 +38,8 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var mu sync.Mutex
 	finished := false // a late acknowledgement must not touch w after we returned
-	s.serve(r.Context(), kind, payload, func(done bool) {
+	// Slack hangs up once it is answered; what it asked for goes on.
+	s.serve(context.WithoutCancel(r.Context()), kind, payload, func(done bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if finished {

@@ -66,14 +66,16 @@ func TestSlackBySocketMode(t *testing.T) {
 	deliver := func(kind, id, payload string, calls ...string) {
 		t.Helper()
 		fake.push(kind, id, strings.ReplaceAll(payload, "RESPONSE", server.URL))
-		if got := waitFor(t, "the acknowledgement of "+id, fake.acks); got != id {
-			t.Errorf("acknowledged %q, want %q", got, id)
+		ack := waitFor(t, "the acknowledgement of "+id, fake.acks)
+		if ack != envelope(id) {
+			t.Errorf("acknowledged %q, want %q", ack, id)
 		}
 		for _, want := range calls {
 			if got := waitFor(t, want, fake.calls); got != want {
 				t.Errorf("%s: called %s, want %s", id, got, want)
 			}
 		}
+		fake.add("→ socket %s\n", ack) // when it comes, beside the calls, is by chance
 	}
 	button := lagCard().Actions[0].press("INC-12")
 	deliver("interactive", "e1", slackPressed("t1", button), "/api/chat.update", "/response/1")
@@ -118,6 +120,8 @@ func TestSlackBySocketMode(t *testing.T) {
 		}
 	}
 }
+
+func envelope(id string) string { return `{"envelope_id":"` + id + `"}` }
 
 func drain[T any](c chan T) {
 	for {
@@ -184,7 +188,7 @@ func TestSlackBringsItAgain(t *testing.T) {
 		}
 		fake.push("events_api", "e2", said)
 		synctest.Wait()
-		if got := len(desk.requests()); got != 2 || <-fake.acks != "e2" {
+		if got := len(desk.requests()); got != 2 || <-fake.acks != envelope("e2") {
 			t.Errorf("%d requests", got)
 		}
 		fake.push("events_api", "e3", said)
@@ -217,7 +221,7 @@ func TestSlackReconnects(t *testing.T) {
 		}
 		fake.opens = nil
 		down := func(w http.ResponseWriter, _ string) bool { w.WriteHeader(503); return true }
-		for range 40 {
+		for range 100 {
 			fake.refuse = append(fake.refuse, down)
 		}
 		fake.mu.Unlock()
@@ -400,6 +404,40 @@ func TestSlackByCallbacks(t *testing.T) {
 	if want := []string{"slack/t1", "slack/t9", "slack/C1/1700.5"}; !reflect.DeepEqual(ids, want) {
 		t.Errorf("asked %v, want %v", ids, want)
 	}
+}
+
+// Slack is answered within 3 s and then hangs up. What it asked for is done all the same, and told.
+func TestSlackCallbackOfASlowDesk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newSlackd()
+		client, end := inBubble(fake)
+		var ended error
+		desk := DeskFunc(func(ctx context.Context, _ Request) Reply {
+			time.Sleep(6 * time.Second)
+			ended = ctx.Err()
+			return Reply{Text: "done"}
+		})
+		s := newTestSlack(t, "http://slack.test", client, desk, nil)
+		ours, endOurs := inBubble(s)
+		press := "payload=" + url.QueryEscape(strings.ReplaceAll(slackPressed("t1", "ack INC-12"), "RESPONSE", "http://slack.test"))
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://midwatch.test", strings.NewReader(press))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for k, v := range slackSign(testSigning, press, time.Now()) {
+			r.Header.Set(k, v)
+		}
+		begin := time.Now()
+		resp, err := ours.Do(r)
+		if err != nil || resp.StatusCode != 200 || time.Since(begin) != slackAck {
+			t.Fatalf("%v %v after %v", resp, err, time.Since(begin))
+		}
+		resp.Body.Close()
+		ours.CloseIdleConnections()
+		if got := <-fake.calls; got != "/api/chat.postMessage" || ended != nil || time.Since(begin) != 6*time.Second {
+			t.Errorf("%s, %v after %v", got, ended, time.Since(begin))
+		}
+		endOurs()
+		end()
+	})
 }
 
 // What Slack posts and we cannot do now is answered 503, and Slack posts it again.

@@ -29,7 +29,7 @@ type slackd struct {
 	ts     int
 	opens  []time.Time
 	refuse []func(w http.ResponseWriter, path string) bool // each answers one request, in order; true: it did
-	acks   chan string                                     // envelope IDs
+	acks   chan string                                     // what came up the socket
 	calls  chan string                                     // paths of requests, after they were answered
 	online chan bool
 }
@@ -158,31 +158,25 @@ func (s *slackd) socket(w http.ResponseWriter, r *http.Request) {
 	defer c.Close()
 	s.mu.Lock()
 	s.conn = c
-	s.mu.Unlock()
 	_ = c.WriteMessage(websocket.TextMessage, []byte(`{"type":"hello","num_connections":1,"connection_info":{"app_id":"A1"}}`))
+	s.mu.Unlock()
 	s.online <- true
 	for {
 		_, m, err := c.ReadMessage()
 		if err != nil {
 			return
 		}
-		var a struct {
-			EnvelopeID string `json:"envelope_id"`
-		}
-		_ = json.Unmarshal(m, &a)
-		s.add("→ socket %s\n", strings.TrimSpace(string(m)))
-		s.acks <- a.EnvelopeID
+		s.acks <- strings.TrimSpace(string(m))
 	}
 }
 
 // push sends an envelope down the socket.
 func (s *slackd) push(kind, envelope, payload string) {
 	s.mu.Lock()
-	c := s.conn
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	m := fmt.Sprintf(`{"type":"%s","envelope_id":"%s","accepts_response_payload":false,"payload":%s}`, kind, envelope, payload)
 	s.add("← socket %s\n", pretty(m))
-	if err := c.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
+	if err := s.conn.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
 		panic(err)
 	}
 }

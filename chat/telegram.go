@@ -193,9 +193,12 @@ func (t *Telegram) poll(ctx context.Context, b *backoff) error {
 		t.mu.Lock()
 		t.id, t.name = me.ID, me.Username
 		t.mu.Unlock()
-		t.up()
 	}
-	ask := map[string]any{"timeout": telegramPoll, "allowed_updates": []string{"message", "callback_query"}}
+	patience := 0 // an answer at once tells that we are connected
+	if t.Health().Connected() {
+		patience = telegramPoll
+	}
+	ask := map[string]any{"timeout": patience, "allowed_updates": []string{"message", "callback_query"}}
 	if t.o.Offset != 0 {
 		ask["offset"] = t.o.Offset
 	}

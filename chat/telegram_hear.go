@@ -92,7 +92,7 @@ func (t *Telegram) hear(u telegramUpdate) (r Request, spot telegramSpot, ok bool
 	case addressed && !strings.EqualFold(strings.TrimRight(bot, ",:"), us):
 		return r, spot, false // "/ack@another_bot", "@somebody ack this?"
 	case private, addressed:
-	case !understood, !answered && !strings.HasPrefix(first, "/"):
+	case !understood, !answered && !strings.HasPrefix(first, "/"), !meant(m.Text, r.Command):
 		return r, spot, false // people among themselves, and other bots' commands
 	}
 	r.From = m.From.person()

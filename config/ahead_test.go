@@ -46,6 +46,10 @@ users: [{name: ana}]
 		"covered": `
 users:
   - {name: ana, contact_methods: {log: {log: {}}}, unavailable: [{from: 2027-02-21 00:00, to: 2027-03-01 00:00}]}
+  - {name: bo, contact_methods: {log: {log: {}}}}
+  - {name: cto, contact_methods: {log: {log: {}}}}
+escalation_policies: [{name: db, steps: [{notify: [{schedule: db}]}, {notify: [{user: bo}]}]}]
+paging: {catch_all: {user: cto}}
 schedules: [{name: db, time_zone: UTC, layers: [{rotation: {users: [ana], start: 2026-01-05 09:00, every: 1w}}]}]
 ` + stock,
 	} {

@@ -63,10 +63,7 @@ var (
 		return err
 	}}
 
-	zone = &scalar{what: "a time zone such as Europe/Lisbon", check: func(v string) error {
-		_, err := oncall.ParseZone(v)
-		return err
-	}}
+	zone = &scalar{what: "a time zone such as Europe/Lisbon", check: parseZone}
 
 	wallTime = &scalar{what: "a local date and time such as 2026-01-05 09:00", check: func(v string) error {
 		_, err := oncall.ParseCivil(v)

@@ -204,6 +204,7 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 		}
 	}
 	c.wake()
+	c.bundle()
 	return c.finish(answers)
 }
 
@@ -362,6 +363,9 @@ func (c *Core) finish(answers []Answer) Turn {
 		// What ended within the turn never leaves: it opened and resolved before its first page.
 		if d := c.deliveries[s.Delivery.Key]; d != nil && !d.Withdrawn {
 			d.out = true
+			for _, p := range c.parts(d) {
+				p.out = true
+			}
 			t.Sends = append(t.Sends, s)
 		}
 	}
@@ -382,6 +386,11 @@ func (c *Core) happened(e incident.Event) {
 	}
 	if n > 0 {
 		c.put(timelineKey(n, e.Seq), []byte{}) // first: without the event it says nothing
+	}
+	for _, id := range e.Incidents {
+		if m, err := incident.ParseID(id); err == nil && n == 0 {
+			c.put(timelineKey(m, e.Seq), []byte{})
+		}
 	}
 	c.put(eventKey(e.Seq, n), encode("event", e))
 	c.events = append(c.events, e)

@@ -325,6 +325,12 @@ func (w *world) holdHistory() {
 		}
 		if n, err := incident.ParseID(e.Incident); err == nil {
 			own[n] = append(own[n], e.Seq)
+			continue
+		}
+		for _, id := range e.Incidents {
+			if n, err := incident.ParseID(id); err == nil {
+				own[n] = append(own[n], e.Seq)
+			}
 		}
 	}
 	if w.e.core.seq != uint64(len(events)) {

@@ -29,7 +29,9 @@ type Delivery struct {
 	Key       string   `json:"key"` // idempotency key
 	Event     string   `json:"event"`
 	Incident  int      `json:"incident,omitempty"`
-	Incidents []string `json:"incidents,omitempty"` // a bundle
+	Incidents []string `json:"incidents,omitempty"` // those of a bundle or a digest
+	Parts     []string `json:"parts,omitempty"`     // a bundle: the keys of the pages that it stands for
+	Bundle    string   `json:"bundle,omitempty"`    // the bundle that stands for this page; empty: none does
 
 	User string `json:"user,omitempty"`
 	Via  string `json:"via,omitempty"`

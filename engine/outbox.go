@@ -127,6 +127,7 @@ func (c *Core) send(d Delivery) Send {
 	l := c.live[d.Incident]
 	if l == nil {
 		s.Digest = c.digestOf(d)
+		c.bundled(&s)
 		return s
 	}
 	s.Incident = l.incident
@@ -182,6 +183,8 @@ func (c *Core) result(in Result) {
 	*d = next
 	c.logAttempt(next, in.Verdict)
 	switch {
+	case len(d.Parts) > 0:
+		c.bundleResult(d, ended, final, why, in.Verdict.State)
 	case !ended && d.Withdrawn:
 		c.abandon(d)
 	case !ended:
@@ -229,6 +232,11 @@ func (c *Core) pageResult(l *live, d Delivery, final Outcome, why string, state 
 		e.Kind, e.Reason = incident.PageFailed, why
 	}
 	c.happened(e)
+	c.pageEnded(l, d, final, why, state)
+}
+
+// pageEnded lets the incident and its ladder know what became of a page.
+func (c *Core) pageEnded(l *live, d Delivery, final Outcome, why string, state map[string]string) {
 	if d.Event == deliverPage && final == Delivered {
 		n := Notice{User: d.User, Via: d.Via, Receiver: d.Receiver, Integration: d.Integration, Index: d.Index, Page: d.Key, State: state}
 		if state == nil {
@@ -303,6 +311,8 @@ func (c *Core) dropDeliveries(l *live) {
 func (c *Core) withdraw(d *Delivery) {
 	switch {
 	case d.Withdrawn:
+	case d.Bundle != "":
+		c.leaveBundle(d)
 	case !d.out:
 		c.abandon(d)
 	default:
@@ -315,6 +325,9 @@ func (c *Core) withdraw(d *Delivery) {
 // abandon is the end of a delivery that never arrived and never will. The router hears of it: it waits for every
 // outcome, or else the integration would hear no more of the group.
 func (c *Core) abandon(d *Delivery) {
+	for _, p := range c.parts(d) {
+		c.drop(p.Key)
+	}
 	c.drop(d.Key)
 	if d.Group != nil {
 		c.routed(c.router.Sent(router.Ref(d.Key), false, c.now, nil))
@@ -336,6 +349,7 @@ type Attempt struct {
 	Key       string    `json:"key"`
 	Event     string    `json:"event"`
 	Incident  string    `json:"incident,omitempty"`
+	Incidents []string  `json:"incidents,omitempty"` // of a bundle or a digest
 	User      string    `json:"user,omitempty"`
 	Receiver  string    `json:"receiver,omitempty"`
 	Via       string    `json:"via"`
@@ -363,6 +377,8 @@ func (c *Core) logAttempt(d Delivery, v Verdict) {
 	}
 	if d.Incident > 0 {
 		a.Incident = incident.ID(d.Incident)
+	} else {
+		a.Incidents = d.Incidents
 	}
 	c.records++
 	c.put(prefAttempt+seqKey(c.records), encode("attempt", a))

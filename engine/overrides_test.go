@@ -126,6 +126,31 @@ func TestWhatHasBeenIsNotOverridden(t *testing.T) {
 	w.wantOn(map[time.Duration]string{time.Hour: "eva", 3*time.Hour - 1: "eva", 3 * time.Hour: "bo", 4*time.Hour - 1: "bo", 4 * time.Hour: "eva"})
 }
 
+// What a change of clocks skips as a whole is no time that anybody could have. The words are for whoever typed it: they
+// name no place in a file.
+func TestAnOverrideThatCannotBe(t *testing.T) {
+	w := newWorld(t, house(func(cfg *Config) {
+		spec := cfg.Schedules["weekly"].Spec()
+		spec.Zone, _ = oncall.ParseZone("Europe/Lisbon")
+		cfg.Schedules["weekly"], _ = oncall.New(spec)
+	}), 1)
+	wall := func(text string) oncall.Civil {
+		c, err := oncall.ParseCivil(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	try := func(o oncall.Override) Answer {
+		return w.turn(Override{Schedule: "weekly", By: "ana", Override: o})[0]
+	}
+	skipped := oncall.Override{Kind: oncall.Take, User: "bo", From: wall("2027-03-28 01:10"), To: wall("2027-03-28 01:50")}
+	refusal(t, try(skipped), "invalid", "to", "the clocks of Europe/Lisbon skip all of it")
+	if err := try(oncall.Override{Kind: oncall.Take, User: "bo", From: skipped.To, To: skipped.From}).Err; err == nil || err.Error() != "ends at 2027-03-28 01:10, not after it starts at 2027-03-28 01:50" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRemovingAnOverride(t *testing.T) {
 	file := house(func(cfg *Config) {
 		spec := cfg.Schedules["weekly"].Spec()

@@ -100,7 +100,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"member":   {},
 	"delivery": {unchanged}, // 2: notices about time on call
 	"event":    {},
-	"attempt":  {},
+	"attempt":  {unchanged}, // 2: several incidents
 	"turn":     {},
 	"override": {unchanged}, // 2: who made it, when, and by which swap
 	"number":   {},

@@ -78,10 +78,7 @@ func samples() map[string]any {
 			Seq: 9, At: at(4), Kind: incident.Paged, Incident: "INC-7", Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat", Receiver: "channel",
 			By: "bo", Policy: "db", Step: 2, Cycle: 1, Severity: "sev2", Text: "well", Reason: "because", OnCall: "on call in weekly (base)", Key: "INC-7/2.1/ana.chat/3",
 		},
-		"attempt": Attempt{
-			At: at(4), Key: "INC-7/2.1/ana.chat/3", Event: deliverPage, Incident: "INC-7", User: "ana", Receiver: "channel", Via: "chat", Attempt: 2,
-			Outcome: "retry", Answer: "503 Service Unavailable", LatencyMS: 12.5, NextAt: at(5),
-		},
+		"attempt": fullAttempt(),
 		"silence": router.Silence{
 			ID:        "6f2b1c1e-52a5-4d6e-8f7e-1a2b3c4d5e6f",
 			Matchers:  []router.MatcherSet{{{Name: "service", Type: labels.MatchEqual, Value: "db"}, {Name: "host", Type: labels.MatchNotRegexp, Value: "a|b"}}, {{Name: "x", Type: labels.MatchRegexp, Value: ".+"}}},
@@ -113,20 +110,43 @@ func samples() map[string]any {
 	}
 }
 
+func fullAttempt() Attempt {
+	a := firstAttempt()
+	a.Incidents = []string{"INC-7", "INC-8"}
+	return a
+}
+
+// firstAttempt is what version 1 had.
+func firstAttempt() Attempt {
+	at := func(minute int) time.Time { return night.Add(time.Duration(minute) * time.Minute) }
+	return Attempt{
+		At: at(4), Key: "INC-7/2.1/ana.chat/3", Event: deliverPage, Incident: "INC-7", User: "ana", Receiver: "channel", Via: "chat", Attempt: 2,
+		Outcome: "retry", Answer: "503 Service Unavailable", LatencyMS: 12.5, NextAt: at(5),
+	}
+}
+
 // fullDelivery has every field set. Its group's alerts are not stored with it.
 func fullDelivery(group *GroupMessage, duty *DutyNote) Delivery {
+	d := firstDelivery(group)
+	d.Duty, d.Parts, d.Bundle, d.State = duty, []string{"INC-7/1.1/ana.chat/1"}, "bundle/INC-7/1.1/ana.chat/1", map[string]string{"receipt": "r1"}
+	return d
+}
+
+// firstDelivery is what version 1 had.
+func firstDelivery(group *GroupMessage) Delivery {
 	at := func(minute int) time.Time { return night.Add(time.Duration(minute) * time.Minute) }
 	return Delivery{
 		Key: "INC-7/2.1/channel/3/board/1", Event: deliverPage, Incident: 7, Incidents: []string{"INC-7", "INC-8"}, User: "ana", Via: "chat",
 		Receiver: "channel", Integration: "board", Index: 1, Parent: "INC-7/2.1/channel/3", Policy: "db", Rung: 2, Cycle: 1, Reason: "no acknowledgement of step 1 in 5m", OnCall: "on call in weekly (base)",
-		Group: group, Duty: duty, Created: at(1), GiveUp: at(31), Next: at(2), Attempts: 2, Withdrawn: true, Reached: true,
+		Group: group, Created: at(1), GiveUp: at(31), Next: at(2), Attempts: 2, Withdrawn: true, Reached: true,
 	}
 }
 
 // earlierSamples are those of versions that had less to say, by kind and version.
 func earlierSamples() map[string]map[int]any {
 	return map[string]map[int]any{
-		"delivery": {1: fullDelivery(samples()["delivery"].(Delivery).Group, nil)},
+		"attempt":  {1: firstAttempt()},
+		"delivery": {1: firstDelivery(samples()["delivery"].(Delivery).Group)},
 		"override": {1: oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: night, End: night.Add(time.Hour)}},
 	}
 }

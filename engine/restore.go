@@ -405,8 +405,9 @@ func (r *restorer) settle() {
 		r.revive(c.live[n])
 	}
 	c.settle()
+	r.rebundle()
 	for _, d := range r.inOrder() {
-		c.agenda.set("delivery/"+d.Key, d.Due())
+		c.agenda.set("delivery/"+d.Key, d.due())
 	}
 	c.cause = cause{why: "the configuration was changed"}
 	c.keepWatches()
@@ -438,7 +439,7 @@ func (r *restorer) rejoin() {
 		case d.Group != nil:
 			d.Group.revive(func(fp uint64) *router.Alert { return wanted[fp] })
 			r.state.InFlight = append(r.state.InFlight, d.Group.notify)
-		case d.Duty != nil:
+		case d.Duty != nil, len(d.Parts) > 0:
 		case l == nil:
 			delete(c.deliveries, d.Key)
 			if r.isOver(d.Incident) {

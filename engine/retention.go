@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/store"
 )
 
@@ -75,6 +77,20 @@ func (e *Engine) prune() error {
 	return nil
 }
 
+// incidentsOf are the incidents of a stored event that is about several.
+func incidentsOf(value []byte) (numbers []int) {
+	var ev incident.Event
+	if decode("event", value, &ev) != nil {
+		return nil
+	}
+	for _, id := range ev.Incidents {
+		if n, err := incident.ParseID(id); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
 // oldest are the lines from first to last as a batch that deletes them, at most pruneAtOnce, and where to go on.
 func (e *Engine) oldest(prefix string, first, last uint64) (b store.Batch, next uint64, err error) {
 	for item, err := range e.store.Scan(context.Background(), prefix+seqKey(first), prefix+seqKey(last+1)) {
@@ -91,6 +107,12 @@ func (e *Engine) oldest(prefix string, first, last uint64) (b store.Batch, next 
 			}
 			if n > 0 {
 				b.Delete = append(b.Delete, timelineKey(n, seq))
+			} else if several := incidentsOf(item.Value); slices.ContainsFunc(several, func(m int) bool { l := e.core.live[m]; return l != nil && l.incident.Open() }) {
+				continue
+			} else {
+				for _, m := range several {
+					b.Delete = append(b.Delete, timelineKey(m, seq))
+				}
 			}
 		}
 		b.Delete = append(b.Delete, item.Key)

@@ -109,7 +109,7 @@ func (c *Core) shift(by time.Duration) {
 	for _, key := range slices.Sorted(maps.Keys(c.deliveries)) {
 		d := c.deliveries[key]
 		d.shift(by)
-		c.agenda.set("delivery/"+key, d.Due())
+		c.agenda.set("delivery/"+key, d.due())
 		c.unit()
 		c.putDelivery(d)
 	}

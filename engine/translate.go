@@ -250,8 +250,8 @@ func (c *Core) climb(l *live, in escalation.Input) {
 
 func (c *Core) climbed(l *live, effects []escalation.Effect) {
 	c.touch(l)
-	var lost []escalation.Outcome // known at once; the ladder hears of them after all that it asked for was done
-	answered := ""                // what was said of the acknowledgement that is being taken
+	var lost []escalation.Outcome       // known at once; the ladder hears of them after all that it asked for was done
+	answered, who, all := "", "", false // the acknowledgement that is being taken, whose it is, and whether it is enough
 	for _, e := range effects {
 		switch e := e.(type) {
 		case escalation.Send:
@@ -265,16 +265,14 @@ func (c *Core) climbed(l *live, effects []escalation.Effect) {
 			})
 			switch e.Kind {
 			case escalation.KindAcknowledged:
-				if answered = e.Reason; e.By != "" {
-					c.standDown(l, e.By, e.Reason) // the others' go on, where more than one must acknowledge
-				}
+				answered, who = e.Reason, e.By
 			case escalation.KindSnoozed, escalation.KindReassigned:
 				c.standDown(l, "", e.Reason)
 			}
 		case escalation.Status:
 			if e.To == escalation.Acknowledged {
 				c.become(l, incident.AckedNow{By: c.acting.By})
-				c.standDown(l, "", answered)
+				all = true
 			} else {
 				c.become(l, incident.TriggeredAgain{})
 			}
@@ -285,6 +283,12 @@ func (c *Core) climbed(l *live, effects []escalation.Effect) {
 		case escalation.Cancel:
 			c.cancel(l, e.Key)
 		}
+	}
+	if all || who != "" {
+		if all {
+			who = "" // else the others' go on ringing
+		}
+		c.standDown(l, who, answered)
 	}
 	for _, o := range lost {
 		c.climb(l, o)

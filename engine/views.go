@@ -195,6 +195,9 @@ func (e *Engine) Timeline(ctx context.Context, n int) ([]incident.Event, error) 
 		}
 		value, err := e.get(ctx, eventKey(seq, n))
 		if errors.Is(err, store.ErrNotFound) {
+			value, err = e.get(ctx, eventKey(seq, 0)) // it is about several
+		}
+		if errors.Is(err, store.ErrNotFound) {
 			continue // it was pruned just now
 		}
 		if err != nil {
@@ -203,6 +206,9 @@ func (e *Engine) Timeline(ctx context.Context, n int) ([]incident.Event, error) 
 		var ev incident.Event
 		if err := decode("event", value, &ev); err != nil {
 			return nil, err
+		}
+		if ev.Incident != incident.ID(n) && !slices.Contains(ev.Incidents, incident.ID(n)) {
+			continue // the line that this one speaks of was never written, and its number given again
 		}
 		events = append(events, ev)
 	}
@@ -270,7 +276,7 @@ func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint6
 			if looked++; len(list) >= most || looked > lookAtMost {
 				return list, keys[i] + 1, nil
 			}
-			if incidentID == "" || chunk[i].Incident == incidentID {
+			if incidentID == "" || chunk[i].Incident == incidentID || slices.Contains(chunk[i].Incidents, incidentID) {
 				list = append(list, chunk[i])
 			}
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -127,7 +128,7 @@ func TestTheDeliveryLogPageByPage(t *testing.T) {
 			}
 			before = next
 		}
-		if !slices.Equal(got, all) {
+		if !reflect.DeepEqual(got, all) {
 			t.Errorf("in pages of %d there are %d lines, want %d", most, len(got), len(all))
 		}
 	}

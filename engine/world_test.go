@@ -390,7 +390,11 @@ func (w *world) story(kinds ...string) string {
 			continue
 		}
 		words := []string{e.At.Sub(w.start).String(), e.Kind}
-		for _, word := range []string{e.Incident, e.User, e.Via, e.Receiver, e.By, e.Severity} {
+		about := e.Incident
+		if about == "" && e.Kind != incident.Notification {
+			about = strings.Join(e.Incidents, "+")
+		}
+		for _, word := range []string{about, e.User, e.Via, e.Receiver, e.By, e.Severity} {
 			if word != "" {
 				words = append(words, word)
 			}
@@ -538,6 +542,20 @@ func (w *world) inspect(s Send) {
 	d := s.Delivery
 	if d.Group != nil {
 		w.inspectGroup(s)
+		return
+	}
+	if len(d.Parts) > 0 {
+		pages := w.e.core.parts(&d)
+		if len(pages) == 0 || len(pages) > maxBundle {
+			w.t.Fatalf("%s stands for %d pages", d.Key, len(pages))
+		}
+		for _, p := range pages {
+			if !p.Withdrawn && p.User == d.User && p.Via == d.Via && p.Bundle == d.Key {
+				w.inspect(Send{Delivery: *p, Incident: w.e.core.live[p.Incident].incident})
+			} else if !p.Withdrawn {
+				w.t.Fatalf("%s stands for %s", d.Key, p.Key)
+			}
+		}
 		return
 	}
 	if s.Incident.Number != d.Incident {

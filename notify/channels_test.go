@@ -312,7 +312,7 @@ func TestPushoverReceipts(t *testing.T) {
 		v := e.Sender.Send(t.Context(), with(lag(), func(m *Message) { m.State = state }))
 		state = v.State
 	}
-	if got := receiptsOf(state); len(got) != maxReceipts || got[0] != "receipt3" || got[maxReceipts-1] != "receipt10" {
+	if got := Receipts(state); len(got) != maxReceipts || got[0] != "receipt3" || got[maxReceipts-1] != "receipt10" {
 		t.Errorf("kept %v", got)
 	}
 	w.say(func(rw http.ResponseWriter, _ *http.Request) bool {
@@ -497,6 +497,9 @@ func TestTextMessages(t *testing.T) {
 		"resolved":  "INC-1 resolved: Replication lag. https://midwatch.example.org/incidents/INC-1",
 		"bundle":    "4 incidents at once: INC-3 sev1 Checkout burns its budget, INC-1 sev2 Replication lag, INC-2 sev3 Disk full on web-01 and 1 more. https://midwatch.example.org/ack/AQx5hT0",
 		"bare":      "untitled.",
+
+		"on_call_soon":    "You are on call soon: db-primary. You are on call in db-primary from Sun 23 Nov 09:00 CET (08:00 UTC) to Sun 23 Nov 21:00 CET (20:00 UTC). https://midwatch.example.org",
+		"on_call_changed": "Your time on call has changed. ana: override: on call in db-primary from Sun 23 Nov 09:00 CET (08:00 UTC) to Sun 23 Nov 21:00 CET (20:00 UTC); not on call in web from Sun 23 Nov 10:00 CET (09:00 UTC) to Sun 23 Nov 11:00 CET (10:00 UTC). https://midwatch.example.org",
 	} {
 		if got := smsText(stories()[name]); got != want {
 			t.Errorf("%s:\n%q, want\n%q", name, got, want)

@@ -138,6 +138,22 @@ func stories() map[string]Message {
 				Reason: "your shift of db-primary began", IncidentURL: "https://midwatch.example.org/incidents",
 			}
 		}),
+		"on_call_soon": with(lag(), func(m *Message) {
+			m.Event, m.Key, m.Alerts = EventOnCallSoon, "on_call_soon/db-primary/bo/1/chat", nil
+			*m.Page = Page{
+				User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat", IncidentURL: "https://midwatch.example.org",
+				Duty: &Duty{Schedule: "db-primary", Start: at("08:00:00"), End: at("20:00:00"), With: []string{"ana"}},
+			}
+		}),
+		"on_call_changed": with(lag(), func(m *Message) {
+			m.Event, m.Key, m.Alerts = EventOnCallChanged, "on_call_changed/bo/1/chat", nil
+			*m.Page = Page{
+				User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat", IncidentURL: "https://midwatch.example.org",
+				Duty: &Duty{Why: "override", By: "ana", Changes: []DutyChange{
+					{Schedule: "db-primary", Start: at("08:00:00"), End: at("20:00:00"), On: true}, {Schedule: "web", Start: at("09:00:00"), End: at("10:00:00")},
+				}},
+			}
+		}),
 		"hundred": with(lag(), func(m *Message) {
 			m.Alerts = nil
 			for i := range 100 {

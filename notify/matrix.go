@@ -89,7 +89,7 @@ func (s *matrix) Send(ctx context.Context, m Message) (v Verdict) {
 	if s.conf.Message == "" || why != nil {
 		body.Format, body.Formatted = "org.matrix.custom.html", matrixHTML.write(page)
 	}
-	if m.Event == EventDigest || m.Event == EventResolved {
+	if m.Event != EventPage && m.Event != EventAckExpiring {
 		body.Type = "m.notice" // clients need not ring for it
 	}
 	if before != "" && over(m.Event) {
@@ -137,7 +137,10 @@ func (s *matrix) put(ctx context.Context, m Message, token, variant string, body
 		return Verdict{Outcome: Failed, Answer: "the homeserver's answer names no event; is the address that of a homeserver?"}, false
 	case ok:
 		v.State = map[string]string{matrixEvent: a.Event}
-		if body.Relates != nil {
+		switch {
+		case len(m.Page.Incidents) > 0:
+			v.State = nil // that one of a bundle is over says nothing of the others
+		case body.Relates != nil:
 			v.State = nil // the message stays the one that was edited
 		}
 	case a.Code == "M_LIMIT_EXCEEDED":

@@ -111,7 +111,7 @@ func (s *ntfy) Send(ctx context.Context, m Message) (v Verdict) {
 		c.header = map[string]string{"Authorization": "Bearer " + token}
 	}
 	_, v, ok := s.do(ctx, c, ntfyWords)
-	if ok {
+	if ok && len(m.Page.Incidents) == 0 { // that one of a bundle is over says nothing of the others
 		v.State = map[string]string{ntfySequence: sequence}
 	}
 	return s.worded(m, v, why)
@@ -152,13 +152,13 @@ func ntfyTags(m Message) []string {
 		return []string{"white_check_mark"}
 	case EventAckExpiring:
 		return []string{"hourglass_flowing_sand"}
-	case EventDigest:
-		return []string{"clipboard"}
+	case EventPage:
+		if m.Page.urgent() {
+			return []string{"rotating_light"}
+		}
+		return []string{"warning"}
 	}
-	if m.Page.urgent() {
-		return []string{"rotating_light"}
-	}
-	return []string{"warning"}
+	return []string{"clipboard"} // a digest, or somebody's time on call
 }
 
 // ntfyActions are the buttons: one acknowledges without leaving the notification, and clears it once that was done.

@@ -191,20 +191,21 @@ func (s *pushover) post(ctx context.Context, m Message, token string, form url.V
 	}
 	var a struct{ Receipt string }
 	if json.Unmarshal(r.body, &a) == nil && receiptRE.MatchString(a.Receipt) {
-		receipts := append(receiptsOf(m.State), a.Receipt)
+		receipts := append(Receipts(m.State), a.Receipt)
 		receipts = receipts[max(0, len(receipts)-maxReceipts):]
 		v.State = map[string]string{pushoverReceipts: strings.Join(receipts, " ")}
 	}
 	return v
 }
 
-func receiptsOf(state map[string]string) []string { return strings.Fields(state[pushoverReceipts]) }
+// Receipts are Pushover's receipts in what a message left to be known (Verdict.State): of alarms that may ring yet.
+func Receipts(state map[string]string) []string { return strings.Fields(state[pushoverReceipts]) }
 
 // silence ends what still rings about the incident: by its receipts, and by its tag where none is known. That there is
 // nothing any more to be ended is as good.
 func (s *pushover) silence(ctx context.Context, m Message, token string) Verdict {
 	var paths []string
-	for _, receipt := range receiptsOf(m.State) {
+	for _, receipt := range Receipts(m.State) {
 		if receiptRE.MatchString(receipt) {
 			paths = append(paths, "/1/receipts/"+receipt+"/cancel.json")
 		}

@@ -121,17 +121,18 @@ func (s *sms) Send(ctx context.Context, m Message) (v Verdict) {
 	return s.worded(m, s.post(ctx, "Messages.json", form), why)
 }
 
-// Send implements Sender. What can wait until somebody looks, a digest, is no reason for a call.
+// Send implements Sender. What can wait until somebody looks (a digest, a change of time on call) is no reason for a call.
 func (s *voice) Send(ctx context.Context, m Message) (v Verdict) {
 	defer mustNotPanic(&v, s.logger())
 	if v, ok := s.begin(m); !ok {
 		return v
 	}
 	switch m.Event {
+	case EventPage, EventAckExpiring, EventResolved:
 	case EventStandDown:
 		return nothingToTakeBack
-	case EventDigest:
-		return Verdict{Outcome: Delivered, Answer: "nobody is called for a digest"}
+	default:
+		return Verdict{Outcome: Delivered, Answer: "nobody is called for what is only good to know"}
 	}
 	text, err := s.twiml(m)
 	if err != nil {
@@ -188,6 +189,9 @@ func twilioWords(r reply) string {
 // smsText is the page as one short text: what, how bad, since when, how to answer, the link.
 func smsText(m Message) string {
 	p, page := m.Page, viewOf(m)
+	if p.Duty != nil && len(p.Incidents) == 0 {
+		return smsDuty(page, p.IncidentURL)
+	}
 	loc := zoneOf(p.TimeZone)
 	title := gsm(said(cmp.Or(p.Title, page.Headline), titleLength))
 	head := strings.TrimSpace(p.Incident + " " + p.Severity)
@@ -231,6 +235,18 @@ func smsText(m Message) string {
 		}
 	}
 	return gsmCut(write(title, ""), smsLetters)
+}
+
+// smsDuty says something about time on call in one short text, and where the rest is.
+func smsDuty(v view, url string) string {
+	text := v.Headline + ". " + v.Lead
+	for i, it := range v.Items {
+		text += pick(i == 0, ": ", "; ") + it.Name + " in " + it.Note + " " + it.Details
+	}
+	if url = strings.TrimSpace(url); url != "" {
+		url = " " + url
+	}
+	return gsmCut(gsm(strings.TrimSuffix(text, ".")), smsLetters-1-len(url)) + "." + url
 }
 
 // incidentNumber is 12 of INC-12: what a thumb can write.

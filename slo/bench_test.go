@@ -71,13 +71,14 @@ func BenchmarkRestart(b *testing.B) {
 		b.Run(fmt.Sprintf("1,000 intervals of %d alerts", alerts), func(b *testing.B) {
 			b.ReportMetric(float64(len(data))/1000, "B/interval")
 			for b.Loop() {
-				for range 10_000 {
-					var back Budget
-					if err := json.Unmarshal(data, &back); err != nil {
+				kept := make([]Budget, 10_000)
+				for i := range kept {
+					if err := json.Unmarshal(data, &kept[i]); err != nil {
 						b.Fatal(err)
 					}
-					back.Step(Tick{}, now, o)
+					kept[i].Step(Tick{}, now, o)
 				}
+				runtime.KeepAlive(kept)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 )
 
 // The compact forms begin with their version.
@@ -28,14 +29,14 @@ const (
 // MarshalText writes the spans as base64 of: version, names, and for each span flags, name, and instants as
 // differences, which are short.
 func (s Spans) MarshalText() ([]byte, error) {
-	b := make([]byte, 0, 64+24*len(s.list))
+	b := make([]byte, 0, 64+24*s.n)
 	b = append(b, spansVersion)
 	index := map[string]uint64{}
 	var names []string
-	for i := range s.list {
-		if _, known := index[s.list[i].alert]; !known {
-			index[s.list[i].alert] = uint64(len(names))
-			names = append(names, s.list[i].alert)
+	for x := range s.all() {
+		if _, known := index[x.alert]; !known {
+			index[x.alert] = uint64(len(names))
+			names = append(names, x.alert)
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(len(names)))
@@ -43,97 +44,118 @@ func (s Spans) MarshalText() ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(len(n)))
 		b = append(b, n...)
 	}
-	b = binary.AppendUvarint(b, uint64(len(s.list)))
+	b = binary.AppendUvarint(b, uint64(s.n))
 	last := int64(0)
-	for i := range s.list {
-		x := &s.list[i]
-		flags := byte(x.rank) << rankShift
-		if x.sure {
-			flags |= bitSure
-		}
-		if x.end == never {
-			flags |= bitOpen
-		}
-		if x.start != x.from {
-			flags |= bitStart
-		}
-		if x.cap != never {
-			flags |= bitCap
-		}
-		if x.settled {
-			flags |= bitSettled
-		}
+	for x := range s.all() {
+		flags := x.flags()
 		b = append(b, flags)
 		b = binary.AppendUvarint(b, index[x.alert])
-		b = binary.AppendVarint(b, x.from-last)
-		b = binary.AppendVarint(b, x.heard-x.from)
+		b = appendSpan(b, x.from-last)
+		b = appendSpan(b, x.heard-x.from)
 		if flags&bitOpen == 0 {
-			b = binary.AppendVarint(b, x.end-x.from)
+			b = appendSpan(b, x.end-x.from)
 		}
 		if flags&bitStart != 0 {
-			b = binary.AppendVarint(b, x.start-x.from)
+			b = appendSpan(b, x.start-x.from)
 		}
 		if flags&bitCap != 0 {
-			b = binary.AppendVarint(b, x.cap-x.from)
+			b = appendSpan(b, x.cap-x.from)
 		}
 		last = x.from
 	}
 	return base64.StdEncoding.AppendEncode(make([]byte, 0, base64.StdEncoding.EncodedLen(len(b))), b), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
-func (s *Spans) UnmarshalText(text []byte) error {
-	r, err := newReader(text, spansVersion)
-	if err != nil {
+// appendSpan appends a difference of two instants: twice its milliseconds, and one more where nanoseconds follow. Sources
+// that speak in milliseconds, as Prometheus does, make most of them short.
+func appendSpan(b []byte, d int64) []byte {
+	millis := floorDiv(d, int64(time.Millisecond))
+	rest := d - millis*int64(time.Millisecond)
+	if rest == 0 {
+		return binary.AppendVarint(b, millis*2)
+	}
+	return binary.AppendUvarint(binary.AppendVarint(b, millis*2+1), uint64(rest))
+}
+
+// span reads what appendSpan wrote.
+func (r *reader) span() int64 {
+	v := r.varint()
+	d := (v >> 1) * int64(time.Millisecond)
+	if v&1 != 0 {
+		d += int64(r.uvarint() % uint64(time.Millisecond))
+	}
+	return d
+}
+
+func (s *span) flags() byte {
+	flags := byte(s.rank) << rankShift
+	for _, f := range [...]struct {
+		bit byte
+		on  bool
+	}{{bitSure, s.sure}, {bitOpen, s.end == never}, {bitStart, s.start != s.from}, {bitCap, s.cap != never}, {bitSettled, s.settled}} {
+		if f.on {
+			flags |= f.bit
+		}
+	}
+	return flags
+}
+
+// UnmarshalJSON reads what MarshalText wrote, as a JSON text. It takes the quotes off by itself, since nothing between
+// them is ever escaped: these are the most bytes of a start by far.
+func (s *Spans) UnmarshalJSON(data []byte) error {
+	r, err := newReader(data, spansVersion)
+	if r == nil || err != nil {
 		return err
 	}
-	// The names become parts of one string, which is no longer than they are.
-	lengths := make([]int, r.count(1))
-	var joined []byte
-	for i := range lengths {
-		n := r.uvarint()
-		if n > uint64(len(r.data)) {
+	// The names become parts of one string, so that many cost one allocation.
+	names := make([]string, r.count(1))
+	start := r.data
+	for range names {
+		r.skip(r.uvarint())
+	}
+	all := string(start[:len(start)-len(r.data)])
+	in := reader{data: start}
+	for i := range names {
+		n := in.uvarint()
+		at := len(start) - len(in.data)
+		in.skip(n)
+		if in.bad || r.bad {
 			return errText
 		}
-		lengths[i] = int(n)
-		joined = append(joined, r.data[:n]...)
-		r.data = r.data[n:]
+		names[i] = all[at : at+int(n)]
 	}
-	names, rest := make([]string, len(lengths)), string(joined)
-	for i, n := range lengths {
-		names[i], rest = rest[:n], rest[n:]
-	}
-	s.list = make([]span, r.count(4))
+	list := make([]span, r.count(4))
 	last := int64(0)
-	for i := range s.list {
-		x := &s.list[i]
+	for i := range list {
+		x := &list[i]
 		flags := r.byte()
 		name := r.uvarint()
 		if name >= uint64(len(names)) {
 			return errText
 		}
 		x.alert = names[name]
-		x.from = last + r.varint()
-		x.heard = x.from + r.varint()
+		x.from = last + r.span()
+		x.heard = x.from + r.span()
 		x.start, x.end, x.cap = x.from, never, never
 		x.sure, x.settled, x.rank = flags&bitSure != 0, flags&bitSettled != 0, int8(flags>>rankShift)
 		if flags&bitOpen == 0 {
-			x.end = x.from + r.varint()
+			x.end = x.from + r.span()
 		}
 		if flags&bitStart != 0 {
-			x.start = x.from + r.varint()
+			x.start = x.from + r.span()
 		}
 		if flags&bitCap != 0 {
-			x.cap = x.from + r.varint()
+			x.cap = x.from + r.span()
 		}
 		if x.rank > ranks || far(x.from) || far(x.start) || far(x.heard) || x.end != never && far(x.end) || x.cap != never && far(x.cap) {
 			return errText
 		}
 		last = x.from
 	}
-	if r.bad || len(r.data) > 0 || !slices.IsSortedFunc(s.list, func(a, b span) int { return a.order(&b) }) {
+	if r.bad || len(r.data) > 0 || !slices.IsSortedFunc(list, func(a, b span) int { return a.order(&b) }) {
 		return errText
 	}
+	*s = newSpans(list)
 	return nil
 }
 
@@ -159,10 +181,10 @@ func (s Slices) MarshalText() ([]byte, error) {
 	return base64.StdEncoding.AppendEncode(nil, b), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
-func (s *Slices) UnmarshalText(text []byte) error {
-	r, err := newReader(text, slicesVersion)
-	if err != nil {
+// UnmarshalJSON reads what MarshalText wrote, as a JSON text.
+func (s *Slices) UnmarshalJSON(data []byte) error {
+	r, err := newReader(data, slicesVersion)
+	if r == nil || err != nil {
 		return err
 	}
 	s.first = r.varint()
@@ -200,7 +222,15 @@ type reader struct {
 	bad  bool
 }
 
+// newReader reads a JSON text; of null it makes nothing.
 func newReader(text []byte, version byte) (*reader, error) {
+	if string(text) == "null" {
+		return nil, nil
+	}
+	if n := len(text); n < 2 || text[0] != '"' || text[n-1] != '"' {
+		return nil, errText
+	}
+	text = text[1 : len(text)-1]
 	data, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
 	if err != nil || len(data) == 0 {
 		return nil, errText
@@ -219,6 +249,14 @@ func (r *reader) count(size int) int {
 		return 0
 	}
 	return int(n)
+}
+
+func (r *reader) skip(n uint64) {
+	if n > uint64(len(r.data)) {
+		r.bad, r.data = true, nil
+		return
+	}
+	r.data = r.data[n:]
 }
 
 func (r *reader) byte() byte {

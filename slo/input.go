@@ -64,7 +64,8 @@ type Reloaded struct{}
 // Shifted moves all that is remembered By so much, because the clock was set.
 type Shifted struct{ By time.Duration }
 
-// All is what arrived at one instant. It is judged once, when all of it is taken in. ResolvedByHand in it comes last.
+// All is what arrived at one instant. It is judged once, when all of it is taken in. ResolvedByHand in it comes last; Tick,
+// Reloaded, Shifted and another All in it do nothing.
 type All []Input
 
 func (Fired) input()          {}

@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 )
@@ -35,4 +36,14 @@ func at(s string) time.Time {
 		}
 	}
 	panic(s + " is no time")
+}
+
+// text is the stored form.
+func text(t testing.TB, b Budget) string {
+	t.Helper()
+	data, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

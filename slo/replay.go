@@ -120,12 +120,12 @@ func inTheEnd(o *Objective, intervals []Interval) curve {
 		}
 		s.from = min(s.from, m.from)
 	}
-	var all Spans
+	var all []span
 	for _, s := range last {
-		all.list = append(all.list, *s)
+		all = append(all, *s)
 	}
-	slices.SortFunc(all.list, func(a, b span) int { return a.order(&b) })
-	return all.curve(nil)
+	slices.SortFunc(all, func(a, b span) int { return a.order(&b) })
+	return newSpans(all).curve(nil)
 }
 
 // edges are the conditions that make a threshold active, and that keep it so.
@@ -163,10 +163,10 @@ func point(o *Objective, known curve, t time.Time) Point {
 // actives are the times from where up begins to hold until down no longer does.
 func (c curve) actives(up, down condition) []Time {
 	times := []Time{}
-	if len(c) == 0 {
+	if c.n == 0 {
 		return times
 	}
-	for at := c[0].lo; ; {
+	for at := c.at(0).lo; ; {
 		from := c.change(up, at, never)
 		if from == never {
 			return times

@@ -57,7 +57,7 @@ type turn struct {
 	at      int64
 	effects []Effect
 
-	owned bool             // the list of spans is ours, and pruned
+	ear   *hearing         // nil: nothing was heard
 	risen map[string]int64 // budget thresholds that were crossed since Seen and are not told yet
 }
 
@@ -91,13 +91,11 @@ func (t *turn) take(in Input) {
 			if t.o.ratio() {
 				continue // an objective that was of alerts before
 			}
-			if !t.owned {
-				t.b.Spans.own()
-				t.b.Spans.prune(t.at - t.o.keep)
-				t.owned = true
+			if t.ear == nil {
+				t.ear = t.b.Spans.hearing()
+				t.ear.prune(t.at - t.o.keep)
 			}
 			t.hear(t.message(in))
-			changed = true
 		case Counted:
 			changed = t.count(in) || changed
 		case Correction:
@@ -106,10 +104,17 @@ func (t *turn) take(in Input) {
 			byHand = true
 		}
 	}
-	if changed {
+	if t.ear != nil {
+		t.b.Spans = t.ear.Spans
+	}
+	switch c, ok := old.(curve); {
+	case changed || t.ear != nil && (!ok || len(t.b.Excluded) > 0):
 		t.b.sig = nil
 		t.b.sig = t.b.signal(t.o)
-		t.annotate(old)
+		t.annotate(old, t.at-t.o.keep)
+	case t.ear != nil && t.ear.changed != never:
+		t.b.sig = c.redrawn(t.b.Spans, t.ear.changed, t.at-t.o.keep)
+		t.annotate(old, max(t.at-t.o.keep, t.ear.changed))
 	}
 	if byHand && t.b.Breach.Open {
 		br := &t.b.Breach
@@ -160,18 +165,18 @@ func (t *turn) message(in Input) *message {
 
 // hear takes a message in, and makes room for it where there is none.
 func (t *turn) hear(m *message) {
-	if t.b.Spans.hear(m) {
+	if t.ear.hear(m) {
 		return
 	}
 	if !t.o.levels() {
-		if added := t.b.Spans.settle(t.at); added > 0 {
+		if added := t.ear.settle(t.at); added > 0 {
 			t.emit(Annotated{
 				At: instant(t.at), From: instant(t.at - t.o.keep),
 				Reason: fmt.Sprintf("more than %d firing intervals: the shortest gaps between them, %s in all, count as bad from now on", MaxSpans, time.Duration(added)),
 			})
 		}
 	}
-	if !t.b.Spans.hear(m) {
+	if !t.ear.hear(m) {
 		t.emit(Refused{instant(t.at), m.alert, fmt.Sprintf("%d firing intervals are remembered already; let this objective look at fewer alerts", MaxSpans)})
 	}
 }
@@ -217,8 +222,8 @@ func (t *turn) correct(in Correction) bool {
 	return true
 }
 
-// annotate says what became known late, where there is an incident that may have been about it.
-func (t *turn) annotate(old signal) {
+// annotate says what became known late, where there is an incident that may have been about it. Before since nothing did.
+func (t *turn) annotate(old signal, since int64) {
 	if !t.b.Breach.Open && !t.b.Breach.Held && len(t.b.Crossed) == 0 {
 		return
 	}
@@ -227,12 +232,12 @@ func (t *turn) annotate(old signal) {
 	switch is := t.b.sig.(type) {
 	case curve:
 		if was, ok := old.(curve); ok {
-			from = is.differs(was, t.at-t.o.keep)
+			from = is.differs(was, since)
 		}
 	case *ratio:
 		late = int64(lateMinutes)
 		if was, ok := old.(*ratio); ok {
-			from = is.differs(was.Slices, t.at-t.o.keep)
+			from = is.differs(was.Slices, since)
 		}
 	}
 	if from == never || from >= t.at-late {
@@ -249,9 +254,10 @@ func (t *turn) annotate(old signal) {
 // forget drops what nobody can ask for any more. A curve may still show it: it does no harm there.
 func (t *turn) forget() {
 	horizon := t.at - t.o.keep
-	if !t.owned && t.b.Spans.over(horizon) {
-		t.b.Spans.own()
-		t.b.Spans.prune(horizon)
+	if t.ear == nil && t.b.Spans.stale(horizon) {
+		h := t.b.Spans.hearing()
+		h.prune(horizon)
+		t.b.Spans = h.Spans
 	}
 	if s := t.b.Slices.prune(horizon); len(s.hours) != len(t.b.Slices.hours) {
 		t.b.Slices, t.b.sig = s, nil
@@ -260,6 +266,8 @@ func (t *turn) forget() {
 	gone := func(x Exclusion) bool { return nanos(x.To) <= horizon }
 	if slices.ContainsFunc(t.b.Excluded, gone) {
 		t.b.Excluded = slices.DeleteFunc(slices.Clone(t.b.Excluded), gone)
+		t.b.sig = nil // pieces begin where spans do again, which redrawn relies on
+		t.b.sig = t.b.signal(t.o)
 	}
 }
 
@@ -270,7 +278,7 @@ func (b Budget) shift(d time.Duration) Budget {
 			*at = at.Add(d)
 		}
 	}
-	b.Spans.shift(int64(d))
+	b.Spans = b.Spans.shift(int64(d))
 	b.Slices = b.Slices.shift(int64(d))
 	b.Excluded = slices.Clone(b.Excluded)
 	for i := range b.Excluded {

@@ -77,6 +77,9 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request) (int, Ack) {
 	if zone, err := time.LoadLocation(p.Engine.Config().Users[v.grant.User].TimeZone); err == nil {
 		v.zone = zone
 	}
+	if len(v.grant.Incidents) > 0 {
+		return p.several(w, r, *v)
+	}
 	if err := v.load(r.Context(), v.grant.Incident); errors.Is(err, engine.ErrNotFound) {
 		return http.StatusNotFound, unknown()
 	} else if err != nil {

@@ -22,6 +22,8 @@ import (
 type Grant struct {
 	Incident string // "INC-1"
 	User     string // in whose name it acts
+
+	Incidents []string // those of a message about several, in place of Incident
 }
 
 // ErrExpired is what Options.Redeem wraps for a link that was genuine but is too old. Every other error means that the

@@ -73,6 +73,8 @@ func redeem(token string, _ time.Time) (Grant, error) {
 	switch token {
 	case "ana", "bo":
 		return Grant{Incident: "INC-1", User: token}, nil
+	case "several":
+		return Grant{Incidents: []string{"INC-1", "INC-2", "INC-99", "INC-3", "INC-4"}, User: "ana"}, nil
 	case "gone":
 		return Grant{Incident: "INC-99", User: "ana"}, nil
 	case "old":

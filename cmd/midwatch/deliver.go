@@ -75,6 +75,11 @@ func (c *courier) message(s engine.Send) notify.Message {
 	for _, a := range s.Alerts {
 		m.Alerts = append(m.Alerts, told(a, s.Over[a.Fingerprint()]))
 	}
+	if len(d.Parts) > 0 {
+		m.GroupKey = "midwatch/bundle"
+		m.Page = c.bundle(s)
+		return m
+	}
 	if d.Duty != nil {
 		m.GroupKey = "midwatch/" + d.Event
 		m.Page = c.duty(s)
@@ -115,6 +120,41 @@ func (c *courier) page(s engine.Send) *notify.Page {
 		}))
 	}
 	return p
+}
+
+// bundle is one page about several incidents (SPEC §5.11). Its link acknowledges all of them.
+func (c *courier) bundle(s engine.Send) *notify.Page {
+	d := s.Delivery
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u := c.users[d.User]
+	p := &notify.Page{
+		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via, Reason: d.Reason, NextAt: s.NextAt,
+		Urgency: s.Urgency, IncidentURL: c.link(),
+		AckURL: c.link("ack", c.signer.Sign(notify.Claim{
+			Incident: joinIDs(d.Incidents), User: d.User, Page: c.key(d.Key), Expires: d.Created.Add(notify.TokenLife),
+		})),
+	}
+	for _, i := range s.Digest {
+		p.Incidents = append(p.Incidents, notify.Brief{Incident: i.ID(), Title: i.Title, Severity: i.Severity, OpenedAt: i.OpenedAt})
+	}
+	return p
+}
+
+// joinIDs writes the incidents of a link as short as it can: "INC-7,8,9".
+func joinIDs(ids []string) string {
+	return incidentPrefix + strings.ReplaceAll(strings.Join(ids, ","), incidentPrefix, "")
+}
+
+const incidentPrefix = "INC-"
+
+// splitIDs reads what joinIDs wrote.
+func splitIDs(text string) []string {
+	ids := strings.Split(strings.TrimPrefix(text, incidentPrefix), ",")
+	for i := range ids {
+		ids[i] = incidentPrefix + ids[i]
+	}
+	return ids
 }
 
 // duty is what a user is told about their time on call.

@@ -80,7 +80,11 @@ func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
 	if err == nil && !strings.HasSuffix(claim.Page, d.courier.key("")) {
 		err = errors.New("this link is about an incident of an earlier store, which this one knows nothing of")
 	}
-	return web.Grant{Incident: claim.Incident, User: claim.User}, err
+	grant := web.Grant{Incident: claim.Incident, User: claim.User}
+	if several := splitIDs(claim.Incident); len(several) > 1 {
+		grant.Incidents = several
+	}
+	return grant, err
 }
 
 func (d *daemon) status() api.Status {
