@@ -157,3 +157,28 @@ func (a *API) span(r *http.Request) (from, to time.Time, err error) {
 	}
 	return from, to, nil
 }
+
+// Gaps are when nobody is on call, as the schedule stands, by start.
+type Gaps struct {
+	Schedule string       `json:"schedule"`
+	From     time.Time    `json:"from"`
+	To       time.Time    `json:"to"`
+	Gaps     []oncall.Gap `json:"gaps"`
+}
+
+// getGaps lists gaps, declared ones too. What has passed is answered as the schedule stands now; who really was on call is
+// what shifts tell.
+func (a *API) getGaps(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	s := a.o.Engine.Schedule(name)
+	if s == nil {
+		a.fail(w, r, a.noSchedule("name", name))
+		return
+	}
+	from, to, err := a.span(r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	answer(w, r, http.StatusOK, Gaps{Schedule: name, From: from.UTC(), To: to.UTC(), Gaps: s.Gaps(from, to)})
+}

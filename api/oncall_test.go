@@ -235,3 +235,22 @@ func TestWithoutASimulatorThereIsNoSuchPath(t *testing.T) {
 		start(t).refused(404, "POST", own+"simulate", `{}`)
 	})
 }
+
+// TestGapsAreListed: those that a removal makes, with what is declared.
+func TestGapsAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		path := own + "schedules/db-primary/gaps?from=2000-01-01T00:00:00Z&to=2000-01-10T00:00:00Z"
+		var got Gaps
+		w.want(200, "GET", path, "", &got)
+		if got.Schedule != "db-primary" || got.Gaps == nil || len(got.Gaps) != 0 {
+			t.Errorf("%+v", got)
+		}
+		w.want(201, "POST", overridesPath, `{"by":"cy","remove":"ana","from":"2000-01-02T00:00:00Z","to":"2000-01-02T06:00:00Z"}`, nil)
+		w.want(200, "GET", path, "", &got)
+		if len(got.Gaps) != 1 || !got.Gaps[0].Start.Equal(jan(2, 0)) || !got.Gaps[0].End.Equal(jan(2, 6)) || got.Gaps[0].Declared {
+			t.Errorf("%+v", got)
+		}
+		w.refused(404, "GET", own+"schedules/nope/gaps", "")
+	})
+}

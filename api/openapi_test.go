@@ -87,6 +87,7 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"StandingOverride": reflect.TypeFor[StandingOverride](), "StandingOverrides": reflect.TypeFor[StandingOverrides](),
 			"Swap": reflect.TypeFor[Swap](), "Swaps": reflect.TypeFor[Swaps](), "Swapping": reflect.TypeFor[Swapping](),
 			"Consent": reflect.TypeFor[Consent](), "Stretch": reflect.TypeFor[oncall.Stretch](),
+			"Gap": reflect.TypeFor[oncall.Gap](), "Gaps": reflect.TypeFor[Gaps](),
 			"Feed": reflect.TypeFor[Feed](), "Feeds": reflect.TypeFor[Feeds](), "Feeding": reflect.TypeFor[Feeding](),
 			"Absence": reflect.TypeFor[Absence](), "Absences": reflect.TypeFor[Absences](), "Leave": reflect.TypeFor[Leave](),
 			"Conflict": reflect.TypeFor[Conflict](), "Conflicts": reflect.TypeFor[Conflicts](),

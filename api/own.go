@@ -32,6 +32,7 @@ func (a *API) routes() []route {
 		{root + "incidents/{id}", get(a.getIncident)},
 		{root + "oncall", get(a.getOnCall)},
 		{root + "schedules/{name}/shifts", get(a.getShifts)},
+		{root + "schedules/{name}/gaps", get(a.getGaps)},
 		{root + "schedules/{name}/overrides", verbs{http.MethodGet: a.getOverrides, http.MethodPost: a.postOverride}},
 		{root + "schedules/{name}/overrides/{id}", verbs{http.MethodDelete: a.deleteOverride}},
 		{root + "schedules/{name}/conflicts", get(a.getConflicts)},

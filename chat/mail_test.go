@@ -250,36 +250,42 @@ func TestMailBySubject(t *testing.T) {
 	}
 }
 
-// A mail server that stops in the middle of a message is not waited for.
+// When we are asked to end, who only keeps the line open is not waited for, and who is in the middle of a message not long.
 func TestMailDoesNotWaitForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newPipeNet()
-		m, err := NewMail(MailOptions{Mailbox: testMailbox(t)}, newClerk(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		stop := run(t, func(ctx context.Context) error { return m.Serve(ctx, l) })
-		conn, err := l.dial(t.Context(), "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := smtp.NewClient(conn)
-		if err := errors.Join(c.Hello("x.example"), c.Mail("a@b", nil), c.Rcpt("ack@mw.example.org", nil)); err != nil {
-			t.Fatal(err)
-		}
-		w, err := c.Data()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprint(w, "Subject: x\r\n")
-		synctest.Wait()
-		begin := time.Now()
-		stop()
-		if d := time.Since(begin); d > mailGrace {
-			t.Errorf("ended after %v", d)
-		}
-		conn.Close()
-	})
+	for name, want := range map[string]time.Duration{"idle": 0, "in a message": mailGrace} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newPipeNet()
+				m, err := NewMail(MailOptions{Mailbox: testMailbox(t)}, newClerk(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				stop := run(t, func(ctx context.Context) error { return m.Serve(ctx, l) })
+				conn, err := l.dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := smtp.NewClient(conn)
+				if err := errors.Join(c.Hello("x.example"), c.Mail("a@b", nil), c.Rcpt("ack@mw.example.org", nil)); err != nil {
+					t.Fatal(err)
+				}
+				if want > 0 {
+					w, err := c.Data()
+					if err != nil {
+						t.Fatal(err)
+					}
+					fmt.Fprint(w, "Subject: x\r\n")
+				}
+				synctest.Wait()
+				begin := time.Now()
+				stop()
+				if d := time.Since(begin); d != want {
+					t.Errorf("ended after %v, want %v", d, want)
+				}
+				conn.Close()
+			})
+		})
+	}
 }
 
 func TestMailOptions(t *testing.T) {

@@ -186,6 +186,10 @@ func TestMatrix(t *testing.T) {
 	}
 	says("r1", "m.reaction", `{"m.relates_to":{"rel_type":"m.annotation","event_id":"$sent1","key":"👍️"}}`, 1)
 	says("r2", "m.reaction", `{"m.relates_to":{"rel_type":"m.annotation","event_id":"$elsewhere","key":"👍"}}`, 0)
+	fake.mu.Lock()
+	fake.stored["$forged"] = `{"event_id":"$forged","type":"m.room.message","sender":"@eve:example.org","content":{"msgtype":"m.text","body":"cake?","org.midwatch.incident":"INC-12"}}`
+	fake.mu.Unlock()
+	says("r4", "m.reaction", `{"m.relates_to":{"rel_type":"m.annotation","event_id":"$forged","key":"👍"}}`, 0)
 	says("r3", "m.reaction", `{"m.relates_to":{"rel_type":"m.annotation","event_id":"$sent1","key":"🎉"}}`, 0)
 	says("t1", "m.room.message", `{"msgtype":"m.text","body":"note disks","m.relates_to":{"rel_type":"m.thread","event_id":"$sent1"}}`, 1)
 	says("t2", "m.room.message", `{"msgtype":"m.text","body":"> <@midwatch:example.org> card\n\nsnooze 30m","m.relates_to":{"m.in_reply_to":{"event_id":"$sent1"}}}`, 1)
@@ -220,7 +224,7 @@ func TestMatrix(t *testing.T) {
 	if got := desk.requests(); !reflect.DeepEqual(got, want) {
 		t.Errorf("the desk was asked\n%+v\nwant\n%+v", got, want)
 	}
-	if n := len(saved); n != 14 || saved[n-1] != "s14" {
+	if n := len(saved); n != 15 || saved[n-1] != "s15" {
 		t.Errorf("saved %v", saved)
 	}
 	golden(t, "golden/matrix.txt", fake.String())

@@ -144,6 +144,7 @@ func TestAShiftThatMoves(t *testing.T) {
 		w.turn(RequestSwap{Swap: Swap{Schedule: "weekly", User: "cy", With: "eva", From: hour(24), To: hour(30), ForFrom: hour(50), ForTo: hour(60), CreatedBy: "cy"}})
 		w.turn(SettleSwap{ID: "SWAP-1", Verb: AcceptSwap, By: "eva"})
 	}, `
+1h0m0s swap_requested eva by chat: weekly 24h0m0s to 30h0m0s true: weekly 50h0m0s to 60h0m0s false (cy: SWAP-1)
 1h0m0s on_call_changed cy by chat: weekly 24h0m0s to 30h0m0s false: weekly 50h0m0s to 60h0m0s true (eva: SWAP-1 was accepted)`)
 	step("the same file again", func() { w.reload(noticed(Notices{})) }, "")
 	step("a restart", func() { w.crash(time.Minute); w.run(2 * time.Hour) }, "")

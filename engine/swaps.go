@@ -102,7 +102,26 @@ func (c *Core) requestSwap(in RequestSwap) Answer {
 	s.Number = c.lastSwap
 	c.swaps[s.Number] = &s
 	c.putSwap(&s)
+	c.tellOfSwap(&s)
 	return Answer{Swap: s, Warnings: c.swapDoubts(&s)}
+}
+
+// tellOfSwap lets who is asked know, and what it would mean for them.
+func (c *Core) tellOfSwap(s *Swap) {
+	n := DutyNote{Why: s.ID(), By: s.User}
+	for _, side := range []struct {
+		times []oncall.Stretch
+		on    bool
+	}{{s.Gives, true}, {s.Takes, false}} {
+		for _, t := range side.times {
+			if len(n.Changes) == maxDutyNotes {
+				n.More++
+				continue
+			}
+			n.Changes = append(n.Changes, DutyChange{Schedule: s.Schedule, Start: t.Start, End: t.End, On: side.on})
+		}
+	}
+	c.notice(s.With, deliverSwap, s.ID(), n, earlier(s.begins(), c.now.Add(dutyRetryFor)))
 }
 
 // checkSwap says why a swap cannot be asked for; and else completes it with the users' times.

@@ -605,3 +605,30 @@ func TestAddressesStayOutOfAnswers(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// Slack's own way to change a message in place is for the end of an incident. A page that changed the one before it would
+// make no sound.
+func TestASlackPageIsNeverAnEdit(t *testing.T) {
+	w, o := newWorld(t), options(t)
+	o.HTTP = toWorld(w)
+	w.say(func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.Header().Set("Content-Type", "application/json")
+		io.WriteString(rw, `{"ok":true,"channel":"D7","ts":"1700.5"}`)
+		return true
+	})
+	config := "{api_url: 'https://slack.com/api/chat.postMessage', channel: D7, update_message: true}"
+	e, err := Personal(Method{User: "bo", Via: "chat", Receiver: load(t, "slack", config)}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := e.Sender.Send(t.Context(), lag())
+	if first.Outcome != Delivered || first.State["threadTs"] != "1700.5" {
+		t.Fatalf("%+v", first)
+	}
+	for name, want := range map[string]string{"page": "/api/chat.postMessage", "resolved": "/api/chat.update"} {
+		m := with(stories()[name], func(m *Message) { m.State = first.State })
+		if v := e.Sender.Send(t.Context(), m); v.Outcome != Delivered || w.last(t).Path != want {
+			t.Errorf("%s went to %s: %+v", name, w.last(t).Path, v)
+		}
+	}
+}

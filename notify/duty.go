@@ -45,22 +45,29 @@ func (v *view) duty(m Message, loc *time.Location) {
 		if d.By != "" {
 			v.Lead = said(d.By, valueLength) + ": " + v.Lead
 		}
-		v.ItemsHead = "What is different now"
-		for _, c := range d.Changes[:min(len(d.Changes), shownIncidents)] {
-			name := "not on call"
-			if c.On {
-				name = "on call"
-			}
-			v.Items = append(v.Items, item{
-				Name: name, Note: said(c.Schedule, valueLength), Details: stretchWords("", c.Start, c.End, loc),
-			})
-		}
-		v.More = max(0, len(d.Changes)-shownIncidents) + d.More
+		v.changes("What is different now", d, loc)
+	case EventSwapRequested:
+		swap, by := said(d.Why, valueLength), said(d.By, valueLength)
+		v.Headline = by + " asks to swap time on call with you"
+		v.Subject = "[" + swap + "] " + v.Headline + schedulesWords(d.Changes)
+		v.Lead = "It counts when you accept it: midwatch oncall swap accept " + swap + ". Or decline it: midwatch oncall swap decline " + swap + "."
+		v.changes("What it would mean for you", d, loc)
 	default:
 		v.Headline = "You are on call: " + schedule
 		v.Subject = "[on call] You are on call in " + schedule
 		v.Lead = stretchWords("You are on call in "+schedule, d.Start, d.End, loc) + "; no incident is open"
 	}
+}
+
+// changes lists when the person is on call and was not to be, and the other way round.
+func (v *view) changes(head string, d *Duty, loc *time.Location) {
+	v.ItemsHead = head
+	for _, c := range d.Changes[:min(len(d.Changes), shownIncidents)] {
+		v.Items = append(v.Items, item{
+			Name: pick(c.On, "on call", "not on call"), Note: said(c.Schedule, valueLength), Details: stretchWords("", c.Start, c.End, loc),
+		})
+	}
+	v.More = max(0, len(d.Changes)-shownIncidents) + d.More
 }
 
 // dutyRows are the facts of a message about time on call.

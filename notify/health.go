@@ -24,7 +24,7 @@ func (h Health) Known() bool { return !h.LastSuccess.IsZero() || !h.LastFailure.
 // Connected says whether the last attempt came through.
 func (h Health) Connected() bool { return !h.LastSuccess.IsZero() && h.Failures == 0 }
 
-// record notes the outcome of an attempt. An outcome of a target that is configured no more is not kept.
+// record notes the outcome of an attempt.
 func (h *Health) record(v Verdict, at time.Time) {
 	if v.Outcome == Delivered {
 		h.LastSuccess, h.Failures = at, 0

@@ -136,6 +136,7 @@ func stories() map[string]Message {
 			*m.Page = Page{
 				Incidents: briefs[:2], User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat",
 				Reason: "your shift of db-primary began", IncidentURL: "https://midwatch.example.org/incidents",
+				Duty: &Duty{Schedule: "db-primary", Start: at("03:00:00"), End: at("15:00:00")},
 			}
 		}),
 		"on_call_soon": with(lag(), func(m *Message) {
@@ -151,6 +152,15 @@ func stories() map[string]Message {
 				User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat", IncidentURL: "https://midwatch.example.org",
 				Duty: &Duty{Why: "override", By: "ana", Changes: []DutyChange{
 					{Schedule: "db-primary", Start: at("08:00:00"), End: at("20:00:00"), On: true}, {Schedule: "web", Start: at("09:00:00"), End: at("10:00:00")},
+				}},
+			}
+		}),
+		"swap_requested": with(lag(), func(m *Message) {
+			m.Event, m.Key, m.Alerts = EventSwapRequested, "swap_requested/SWAP-3/chat", nil
+			*m.Page = Page{
+				User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat",
+				Duty: &Duty{Why: "SWAP-3", By: "ana", Changes: []DutyChange{
+					{Schedule: "db-primary", Start: at("08:00:00"), End: at("20:00:00"), On: true}, {Schedule: "db-primary", Start: at("20:00:00"), End: at("23:00:00")},
 				}},
 			}
 		}),

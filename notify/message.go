@@ -27,6 +27,7 @@ const (
 	// What a person is told about their time on call; Page.Duty is set, as it is at an EventDigest for who comes on call.
 	EventOnCallSoon    = "on_call_soon"
 	EventOnCallChanged = "on_call_changed"
+	EventSwapRequested = "swap_requested"
 
 	// EventStandDown says that nobody need answer any more, because somebody acknowledged, say; Page.Reason has why. It goes
 	// only to methods that can take back what still rings or stands (Endpoint.TakesBack).

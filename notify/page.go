@@ -170,6 +170,7 @@ func (v *view) bundle(m Message, loc *time.Location) {
 	v.Subject = fmt.Sprintf("[%s, %s] %s", count(n, "incident"), worst, enumerate(titles, 2))
 	v.Lead = "Severity " + v.Severity + ", the oldest since " + v.Since
 	if d := m.Page.Duty; d != nil {
+		v.Subject = fmt.Sprintf("[on call, %s, %s] %s", count(n, "open incident"), worst, enumerate(titles, 2))
 		v.Lead += ". " + stretchWords("You are on call in "+said(d.Schedule, valueLength), d.Start, d.End, loc)
 	}
 	v.ItemsHead = "Incidents"

@@ -145,6 +145,9 @@ func (s *personalSender) Send(ctx context.Context, m Message) (v Verdict) {
 	if err != nil {
 		return Verdict{Outcome: Failed, Answer: answer(err.Error(), nil)}
 	}
+	if !over(m.Event) {
+		m.State = nil // Slack would change the earlier message in place, and make no sound
+	}
 	store := storeFor(m)
 	key := incidentKey(m)
 	if s.once {

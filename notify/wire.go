@@ -75,7 +75,7 @@ func newWire(name, integration string, httpConf *commoncfg.HTTPClientConfig, con
 // Kind is the integration's name.
 func (w *wire) Kind() string { return w.integration }
 
-// begin checks what every Send checks first; a verdict with an answer ends the attempt.
+// begin checks what every Send checks first; where it is not ok, v is what Send returns.
 func (w *wire) begin(m Message) (v Verdict, ok bool) {
 	if m.Page == nil {
 		return Verdict{Outcome: Failed, Answer: "a message to " + w.name + " without a page"}, false

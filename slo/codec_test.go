@@ -100,13 +100,24 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+// remembering is a Budget that is full, of intervals in order; one without an end is open.
+func remembering(each func(i int) (alert string, from, to time.Time)) Budget {
+	var list []span
+	for i := range MaxSpans {
+		alert, from, to := each(i)
+		x := span{alert: alert, start: nanos(from), from: nanos(from), end: never, cap: never, heard: nanos(from)}
+		if !to.IsZero() {
+			x.end, x.sure = nanos(to), true
+		}
+		list = append(list, x)
+	}
+	return Budget{Spans: newSpans(list)}
+}
+
 func TestALimitRefusesAndKeeps(t *testing.T) {
 	o := objective(t, checkout)
-	var all All
-	for i := range MaxSpans {
-		all = append(all, Fired{Alert: fmt.Sprint(i), StartsAt: noon})
-	}
-	b, _ := Budget{}.Step(all, noon, o)
+	b := remembering(func(i int) (string, time.Time, time.Time) { return fmt.Sprintf("%05d", i), noon, time.Time{} })
+	b, _ = b.Step(Reloaded{}, noon, o)
 	b, effects := b.Step(Fired{Alert: "one more", StartsAt: noon}, noon, o)
 	want := []Effect{Refused{noon, "one more", "10000 firing intervals are remembered already; let this objective look at fewer alerts"}}
 	if len(effects) != 1 || effects[0] != want[0] || b.Spans.Len() != MaxSpans {
@@ -129,13 +140,12 @@ func TestALimitRefusesAndKeeps(t *testing.T) {
 
 func TestAFullBudgetPutsWhatIsOverTogether(t *testing.T) {
 	o := objective(t, checkout)
-	var all All
-	for i := range MaxSpans { // two alerts each, that overlap
+	b := remembering(func(i int) (string, time.Time, time.Time) { // two alerts each time, that overlap
 		from := noon.Add(time.Duration(i/2) * time.Minute)
-		all = append(all, Resolved{Alert: fmt.Sprint(i % 2), StartsAt: from, EndsAt: from.Add(time.Duration(i%2+1) * time.Second)})
-	}
+		return fmt.Sprint(i % 2), from, from.Add(time.Duration(i%2+1) * time.Second)
+	})
 	now := noon.Add(MaxSpans / 2 * time.Minute)
-	b, _ := Budget{}.Step(all, now, o)
+	b, _ = b.Step(Reloaded{}, now, o)
 	before := b.Bad(o, now, o.spec.Window)
 	b, effects := b.Step(Fired{Alert: "a"}, now, o)
 	if after := b.Bad(o, now, o.spec.Window); before.Cmp(after) != 0 || b.Spans.Len() != MaxSpans/2+1 {
@@ -144,13 +154,13 @@ func TestAFullBudgetPutsWhatIsOverTogether(t *testing.T) {
 	restart(t, b)
 
 	// Where all are apart the shortest gaps are closed, and somebody is told.
-	all = nil
 	at := noon
-	for i := range MaxSpans {
-		all = append(all, Resolved{Alert: "x", StartsAt: at, EndsAt: at.Add(time.Second)})
+	b = remembering(func(i int) (string, time.Time, time.Time) {
+		from := at
 		at = at.Add(time.Minute + time.Duration(i%4)*time.Second)
-	}
-	b, _ = Budget{}.Step(all, at, o)
+		return "x", from, from.Add(time.Second)
+	})
+	b, _ = b.Step(Reloaded{}, at, o)
 	before = b.Bad(o, at, o.spec.Window)
 	b, effects = b.Step(Fired{Alert: "a"}, at, o)
 	added := time.Duration(MaxSpans/4) * 59 * time.Second

@@ -128,10 +128,10 @@ func TestInstantsAreExact(t *testing.T) {
 // TestACurveOfManyPieces holds a curve that is put together step by step against one that is made at once.
 func TestACurveOfManyPieces(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 30 {
+	for range 5 {
 		var list []span
 		at := int64(0)
-		for i := range 700 {
+		for i := range 400 {
 			at += r.Int64N(50)
 			x := span{alert: string(rune('a' + i%7)), start: at, from: at, end: at + r.Int64N(60), cap: never, heard: at, sure: true}
 			list = append(list, x)
@@ -161,6 +161,40 @@ func TestACurveOfManyPieces(t *testing.T) {
 			if c.upTo(x) != want.upTo(x) {
 				t.Fatalf("F(%d) is %d, want %d", x, c.upTo(x), want.upTo(x))
 			}
+		}
+	}
+}
+
+func TestTheUnionOfIntervals(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		bad     [][2]int64 // by start
+		without []stretch
+		want    []piece
+	}{
+		{"nothing", nil, nil, nil},
+		{"apart", [][2]int64{{1, 2}, {3, 5}}, nil, []piece{{1, 2, 0}, {3, 5, 1}}},
+		{"touching", [][2]int64{{1, 3}, {3, 5}}, nil, []piece{{1, 5, 0}}},
+		{"overlapping", [][2]int64{{1, 4}, {2, 3}, {3, 6}}, nil, []piece{{1, 6, 0}}},
+		{"open", [][2]int64{{1, 2}, {4, never}, {9, 10}}, nil, []piece{{1, 2, 0}, {4, never, 1}}},
+		{"nothing in it", [][2]int64{{4, 4}, {5, 3}}, nil, nil},
+		{"a hole", [][2]int64{{1, 9}}, []stretch{{3, 5}}, []piece{{1, 3, 0}, {5, 9, 2}}},
+		{"an end cut off", [][2]int64{{1, 9}}, []stretch{{0, 2}, {8, 12}}, []piece{{2, 8, 0}}},
+		{"all cut out", [][2]int64{{1, 9}}, []stretch{{1, 9}}, nil},
+		{"a hole in what is open", [][2]int64{{1, never}}, []stretch{{3, 5}}, []piece{{1, 3, 0}, {5, never, 2}}},
+		{"a hole over several", [][2]int64{{1, 3}, {4, 6}, {7, 9}}, []stretch{{2, 8}}, []piece{{1, 2, 0}, {8, 9, 1}}},
+	} {
+		var list []span
+		for _, b := range c.bad {
+			list = append(list, span{start: b[0], from: b[0], end: b[1], cap: never, sure: true})
+		}
+		got := newSpans(list).curve(c.without)
+		var pieces []piece
+		for i := range got.n {
+			pieces = append(pieces, *got.at(i))
+		}
+		if !slices.Equal(pieces, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, pieces, c.want)
 		}
 	}
 }

@@ -343,6 +343,13 @@ func TestASourceThatForgotWhenItBeganEndsItsAlertAllTheSame(t *testing.T) {
 			t.Errorf("%s ns are bad, want 40 m", got)
 		}
 	}
+	// But not where it is heard of again afterwards.
+	a.Received = at("12:45")
+	for _, in := range [][]Input{{a, end}, {end, a}} {
+		if got := bad(in...); got != "3000000000000" {
+			t.Errorf("%s ns are bad, want 50 m", got)
+		}
+	}
 }
 
 func TestTheClockIsSet(t *testing.T) {

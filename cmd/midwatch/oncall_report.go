@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/midwatch/midwatch/calendar"
 	"github.com/midwatch/midwatch/draw"
 	"github.com/midwatch/midwatch/oncall"
 )
@@ -75,14 +78,14 @@ func oncallReport(top *kingpin.CmdClause, out *output) map[string]command {
 	zone := cmd.Flag("time-zone", "Zone of the month, the nights and the weekends. Default: the schedule's.").PlaceHolder("ZONE").String()
 	night := cmd.Flag("night", "What counts as night, or none.").Default("22:00-06:00").String()
 	weekend := cmd.Flag("weekend", "What counts as weekend and not as night: days, or such as 'fri 18:00-mon 06:00', or none.").Default("sat-sun").String()
-	holidays := cmd.Flag("holidays", "Days that count as holiday, before all else, such as 2026-12-25,2026-12-26. Repeatable.").PlaceHolder("DAYS").Strings()
+	holidays := cmd.Flag("holidays", "Days that count as holiday, before all else, such as 2026-12-25,2026-12-26, or a calendar file (.ics). Repeatable.").PlaceHolder("DAYS").Strings()
 	form := cmd.Flag("output", "How to print: table, json, yaml, or csv for a spreadsheet.").Short('o').Default("table").Enum("table", "json", "yaml", "csv")
 	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int {
 		first, err := time.Parse("2006-01", *month)
 		if err != nil {
 			return out.fail(exitUsage, fmt.Errorf("--month %q is not a month; write 2026-11", *month))
 		}
-		kinds, err := kindsOf(*night, *weekend, *holidays)
+		kinds, err := kindsOf(*night, *weekend, *holidays, first)
 		if err != nil {
 			return out.fail(exitUsage, err)
 		}
@@ -130,8 +133,8 @@ func oncallReport(top *kingpin.CmdClause, out *output) map[string]command {
 // kinds are the windows of night, weekend and holidays; none is never.
 type kinds struct{ night, weekend, holiday []oncall.Window }
 
-func kindsOf(night, weekend string, holidays []string) (k kinds, err error) {
-	if k.holiday, err = holidayWindows(holidays); err != nil {
+func kindsOf(night, weekend string, holidays []string, month time.Time) (k kinds, err error) {
+	if k.holiday, err = holidayWindows(holidays, month); err != nil {
 		return k, err
 	}
 	if night != "none" {
@@ -161,10 +164,19 @@ func kindsOf(night, weekend string, holidays []string) (k kinds, err error) {
 	return k, nil
 }
 
-// holidayWindows are whole days, each in the zone of whoever asks.
-func holidayWindows(lists []string) ([]oncall.Window, error) {
+// holidayWindows are whole days, each in the zone of whoever asks, and the events of calendar files in and about a month.
+func holidayWindows(lists []string, month time.Time) ([]oncall.Window, error) {
 	c := &oncall.Calendar{Name: "holidays"}
 	for _, list := range lists {
+		if strings.HasSuffix(strings.ToLower(list), ".ics") {
+			events, err := eventsIn(list, month.AddDate(0, 0, -7), month.AddDate(0, 1, 7))
+			if err != nil {
+				return nil, fmt.Errorf("--holidays: %w", err)
+			}
+			c.Name = filepath.Base(list)
+			c.Events = append(c.Events, events...)
+			continue
+		}
 		for _, text := range strings.Split(list, ",") {
 			day, err := time.Parse(time.DateOnly, strings.TrimSpace(text))
 			if err != nil {
@@ -177,6 +189,23 @@ func holidayWindows(lists []string) ([]oncall.Window, error) {
 		return nil, nil
 	}
 	return []oncall.Window{{Calendar: c}}, nil
+}
+
+// eventsIn are the events of a calendar file.
+func eventsIn(path string, from, to time.Time) (events []oncall.Event, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	read, _, err := calendar.Read(f, calendar.Options{From: from, To: to})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, e := range read {
+		events = append(events, oncall.Event{From: oncall.WallTime(e.Start, time.UTC), To: oncall.WallTime(e.End, time.UTC), Instant: !e.Civil, Title: e.Summary})
+	}
+	return events, nil
 }
 
 // reportMonth counts the hours of the month that begins on a day, in a zone.

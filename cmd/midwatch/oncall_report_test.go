@@ -32,6 +32,7 @@ func drawKinds(t *rapid.T) kinds {
 		rapid.SampledFrom([]string{"22:00-06:00", "none", "01:30-02:15", "00:00-08:00", "20:00-20:00"}).Draw(t, "night"),
 		rapid.SampledFrom([]string{"sat-sun", "none", "fri 18:00-mon 06:00", "sun", "fri,sat", "sun 01:15-sun 02:45"}).Draw(t, "weekend"),
 		rapid.SliceOfN(rapid.SampledFrom([]string{"2026-03-29", "2026-10-25", "2011-12-30,2011-12-31", "2026-11-01"}), 0, 3).Draw(t, "holidays"),
+		time.Time{}, // only calendar files ask for the month
 	)
 	if err != nil {
 		t.Fatal(err)
