@@ -112,6 +112,40 @@ func TestAMinuteIsRevisedExcludedAndNotOfTheFuture(t *testing.T) {
 	}
 }
 
+func TestAnyWindowOfCounts(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	o := objective(t, checkoutRatio())
+	const minutes = 400
+	var cells [minutes]cell
+	var all All
+	for m := range cells {
+		cells[m] = cell{total: r.Uint64N(3) * r.Uint64N(1000)}
+		cells[m].bad = r.Uint64N(cells[m].total + 1)
+		all = append(all, Counted{Minute: noon.Add(time.Duration(m) * time.Minute), Bad: cells[m].bad, Total: cells[m].total})
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	b, _ := Budget{}.Step(all, noon.Add(minutes*time.Minute), o)
+	for end := range minutes {
+		for w := 1; w < 200; w += 1 + r.IntN(20) {
+			sum, have := cell{}, int64(0)
+			for m := max(0, end-w); m < end; m++ {
+				sum.bad, sum.total = sum.bad+cells[m].bad, sum.total+cells[m].total
+				if cells[m].total > 0 {
+					have++
+				}
+			}
+			want := new(big.Rat)
+			if sum.total > 0 {
+				want.SetFrac64(int64(sum.bad), int64(sum.total)).Mul(want, big.NewRat(have*minute, 1))
+			}
+			at := noon.Add(time.Duration(end)*time.Minute + time.Duration(r.Int64N(minute)))
+			if got := b.Bad(o, at, time.Duration(w)*time.Minute); got.Cmp(want) != 0 {
+				t.Fatalf("%d minutes before minute %d: %v ns are bad, want %v", w, end, got, want)
+			}
+		}
+	}
+}
+
 // TestCountsAreTheModel plays random counts, and holds what is said against all of it computed anew every second.
 func TestCountsAreTheModel(t *testing.T) {
 	n := 3

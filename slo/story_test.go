@@ -289,6 +289,32 @@ func TestALateStartIsKnownFromThen(t *testing.T) {
 	s.want("12:10:00 annotated: what is known of the time since 2026-11-22T10:00:00Z changed: 2h10m0s of the last 30d were bad, not 1h10m0s")
 }
 
+func TestTheOrdinaryDelayOfARuleIsNotLate(t *testing.T) {
+	s := begin(t, checkout)
+	s.hear("12:00", fired("a", "12:00"))
+	s.hear("12:03", resolved("a", "12:00", "12:02"))
+	s.hear("12:06", fired("b", "12:04"))
+	s.want("12:00:51.84 opened sev2 page-fast since 12:00:51.84")
+	s.hear("12:08", resolved("b", "12:04", "12:05:59.999999999"))
+	s.want("12:08:00 annotated: what is known of the time since 2026-11-22T12:05:59Z changed: 3m59.999999999s of the last 30d were bad, not 6m0s")
+}
+
+func TestALateWakeUpFindsTheIncidentOpenThatAnotherClassHolds(t *testing.T) {
+	spec := checkout
+	spec.Thresholds = []Threshold{
+		{Name: "ticket", BurnRate: "10", Long: 30 * time.Minute, Short: 5 * time.Minute, Severity: "sev4"}, // 18 s and 3 s
+		{Name: "page", BurnRate: "10", Long: 6 * time.Hour, Short: 2 * time.Hour, Severity: "sev2"},        // 216 s and 72 s
+	}
+	s := begin(t, spec)
+	s.hear("12:00", Fired{Alert: "a", StartsAt: at("12:00"), EndsAt: at("12:04")})
+	s.live("12:01")
+	s.step(at("12:30"), Tick{}) // the page was due at 12:03:36, and the ticket was clear at 12:13:57
+	s.want(
+		"12:00:18 opened sev4 ticket since 12:00:18",
+		"12:30:00 raised sev4 to sev2 page",
+	)
+}
+
 func TestCorrections(t *testing.T) {
 	spec := checkout
 	spec.Thresholds = Defaults()[:1]
