@@ -69,6 +69,7 @@ type pulse struct {
 	h  Health
 }
 
+// Health says how the service is. It may be called at any time.
 func (p *pulse) Health() Health {
 	p.mu.Lock()
 	defer p.mu.Unlock()

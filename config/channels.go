@@ -31,7 +31,7 @@ const (
 )
 
 // secretKeys are those of our contact methods whose values nobody may see. Each has a twin that ends in _file.
-var secretKeys = []string{"token", "password", "access_token", "auth_token", "api_key_secret", keySigning}
+var secretKeys = []string{"token", "password", "access_token", "auth_token", "api_key_secret", keySigning, "bot_token", "app_token"}
 
 // Single values of our contact methods.
 var (

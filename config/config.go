@@ -35,6 +35,8 @@ type Config struct {
 	Paging       escalation.Paging // CatchAll is empty only where there is no policy
 	ReopenWindow time.Duration     // how long a closed incident is reopened rather than opened anew
 
+	Chat Chat // how people speak back
+
 	Maintenance []Maintenance // in the order of the files
 	// ResolvedUnderSilence tells those who were told that an alert fires that it resolved, also if it did while it was
 	// silenced; else, as in Alertmanager, they never learn.
@@ -68,8 +70,9 @@ type User struct {
 	// What is done at a page of high and of low urgency. Where the file gives no rules: every method at once. Empty
 	// only for a user without methods, who is in no schedule, step or catch_all.
 	High, Low        []escalation.Rule
-	CalendarNames    []string // further names by which shared calendars know them
-	Digests, Notices []string // the methods by which they are told what is no page; see docs/oncall.md
+	Chat             map[string]string // the IDs by which slack, telegram, matrix and phone name them
+	CalendarNames    []string          // further names by which shared calendars know them
+	Digests, Notices []string          // the methods by which they are told what is no page; see docs/oncall.md
 	// When they cannot be on call, in the file's order. Only Start, End and Reason are set.
 	Unavailable []oncall.Absence
 	entries     []int // from which entry of the list each of them comes: a calendar makes many

@@ -12,6 +12,7 @@ func (l *loader) build() {
 	l.paging()
 	l.maintenance()
 	l.dispatch()
+	l.chat()
 	l.severities()
 	l.incidents()
 }

@@ -164,6 +164,7 @@ var (
 		may("time_zone", single("The zone in which this user reads times; default UTC.", zone)),
 		may("calendar_names", listOf("Further names by which shared calendars know this user.", single("", text))),
 		may("notices", listOf("The contact methods for what is no page: digests, shifts that come or moved. Default: mail, or the first that rings nobody. An empty list: none.", single("", name))),
+		may("chat", chatIDs.described("How chat services name this user, so that it is known who speaks.")),
 		may("unavailable", listOf("When this user cannot be on call; it changes no schedule and warns where they are all the same.", absenceForm)),
 		may("contact_methods", &form{doc: "Ways to reach this user: a name, an integration, its config.", table: methodForm, keys: name}),
 		may("notification_rules", (&form{fields: []field{
@@ -286,6 +287,7 @@ var (
 		may("escalation_policies", listOf("Whom to page next.", policyForm)),
 		may("paging", pagingForm.described("What holds for every ladder.")),
 		may("maintenance", listOf("Silences known beforehand.", maintenanceForm)),
+		may("chat", chatForm.described("How people speak back: buttons, commands, replies.")),
 		may("dispatch", dispatchForm.described("How notifications of groups are sent.")),
 		may("severities", &form{doc: "The severity label to ours; default is for any other.", table: single("", severity), keys: text}),
 		may("include", listOf("Files with sections of Midwatch and routes, as patterns relative to this file.", single("", text))),

@@ -81,7 +81,7 @@ func (l *loader) glob(pattern string) ([]string, error) {
 func Load(text []byte, opts Options) (*Config, Faults) {
 	l := &loader{
 		opts: opts, file: opts.File, cfg: newConfig(opts.File),
-		events: map[string][]calendar.Event{}, zones: map[string]*time.Location{}, called: map[string]string{},
+		events: map[string][]calendar.Event{}, zones: map[string]*time.Location{}, called: map[string]string{}, spoken: map[string]string{},
 	}
 	l.cfg.dir, l.cfg.texts = opts.Dir, opts.texts
 	if l.cfg.texts == nil {
@@ -134,6 +134,7 @@ type loader struct {
 	shared   names                       // of shared calendars
 	events   map[string][]calendar.Event
 	zones    map[string]*time.Location // in which their whole days are read; nil: in that of whoever asks
+	spoken   map[string]string         // users by "service ID"
 	called   map[string]string         // how calendars may name users, in lower case
 	root     *yaml.Node                // of the main file
 }

@@ -55,6 +55,7 @@ func (l *loader) users() {
 		l.cfg.UserOrder = append(l.cfg.UserOrder, name)
 		u := User{Name: name, FullName: o.text("full_name"), Email: o.text("email"), TimeZone: o.text("time_zone")}
 		l.aliases(o, &u)
+		l.chatIDs(o, &u)
 		u.Unavailable, u.entries = l.readUnavailable(o, u)
 		given := l.readMethods(o, &u)
 		l.noticeMethods(o, &u)

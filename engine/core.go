@@ -38,6 +38,8 @@ type Core struct {
 	swaps      map[int]*Swap
 	bills      map[string]*bill // by schedule: who is on call, as it is recorded
 	feeds      map[int]CalendarFeed
+	hearts     hearts
+	memos      map[string]string
 
 	past func(n int) (incident.Incident, error)                // reads one that is not in memory any more; nil: nothing is
 	told func(schedule string, line uint64) (w Watch, ok bool) // reads a line of history that is on disk; nil: none is
@@ -166,6 +168,8 @@ func New(cfg *Config, seed uint64) *Core {
 		swaps:      map[int]*Swap{},
 		bills:      map[string]*bill{},
 		feeds:      map[int]CalendarFeed{},
+		hearts:     hearts{pulses: map[string]*pulse{}},
+		memos:      map[string]string{},
 		agenda:     newAgenda(),
 	}
 	c.router = router.New(cfg.Routing)
@@ -244,6 +248,8 @@ func (c *Core) take(in Input) Answer {
 		return c.addAbsence(in)
 	case DropAbsence:
 		return c.dropAbsence(in)
+	case Remember:
+		return c.memo(in)
 	case AddFeed:
 		return c.addFeed(in)
 	case DropFeed:
@@ -259,6 +265,8 @@ func (c *Core) take(in Input) Answer {
 	case Gossip:
 		c.merge(in)
 		return Answer{}
+	case Ping:
+		return c.ping(in)
 	case Peers:
 		c.router.Peered(in.Ready, in.Wait)
 		return Answer{}
@@ -320,6 +328,11 @@ func (c *Core) elapsed(name string) {
 	case "swap":
 		n, _ := strconv.Atoi(rest)
 		c.expireSwap(n)
+	case "heartbeat":
+		c.listen(rest)
+	case "gather":
+		c.agenda.set(name, zeroTime)
+		c.tellLate()
 	case "forget":
 		n, _ := strconv.Atoi(rest)
 		if l := c.live[n]; l != nil && len(l.sends) > 0 {

@@ -36,6 +36,8 @@ type Options struct {
 	// Observe sees what the router said in each turn, once it is on disk and answered: peers are told from here. It must
 	// return at once and call nothing of the engine's that waits. nil: nobody watches.
 	Observe func(effects []router.Effect)
+	// Happened sees the events of each turn, likewise. nil: nobody watches.
+	Happened func(events []incident.Event)
 	// Peered says that there are peers: no group speaks before the first Peers input says that they have met.
 	Peered bool
 	// Inherited is taken in before anything else: what another Alertmanager left.
@@ -84,6 +86,7 @@ type Engine struct {
 	tails   []tail
 
 	observe   func([]router.Effect)
+	happened  func([]incident.Event)
 	inherited Gossip
 
 	problems []string // what could not be read at the start
@@ -111,7 +114,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
-		queue: make(chan request, queueLength), stopped: make(chan struct{}), observe: o.Observe, inherited: o.Inherited,
+		queue: make(chan request, queueLength), stopped: make(chan struct{}), observe: o.Observe, happened: o.Happened, inherited: o.Inherited,
 	}
 	if o.Peered {
 		e.core.router.Peered(false, 0)
@@ -235,6 +238,9 @@ func (e *Engine) turn(requests []request) error {
 	}
 	if e.observe != nil && len(t.Router) > 0 {
 		e.observe(t.Router)
+	}
+	if e.happened != nil && len(t.Events) > 0 {
+		e.happened(t.Events)
 	}
 	for _, key := range t.Cancels {
 		if e.send.Cancel(key) {

@@ -97,6 +97,9 @@ type (
 	// DropAbsence takes back one that was made at run time.
 	DropAbsence struct{ User, ID, By string }
 
+	// Remember keeps a memo over restarts; an empty Value forgets it.
+	Remember struct{ Name, Value string }
+
 	// AddFeed lets calendars subscribe to shifts. The answer has the feed as it was made.
 	AddFeed struct{ Feed CalendarFeed }
 
@@ -119,6 +122,7 @@ func (RequestSwap) input()  {}
 func (SettleSwap) input()   {}
 func (AddAbsence) input()   {}
 func (DropAbsence) input()  {}
+func (Remember) input()     {}
 func (AddFeed) input()      {}
 func (DropFeed) input()     {}
 

@@ -54,8 +54,8 @@ type DutyNote struct {
 	With     []string     `json:"with,omitempty"` // who shares it
 	Changes  []DutyChange `json:"changes,omitempty"`
 	More     int          `json:"more,omitempty"` // changes that are not listed
-	Why      string       `json:"why,omitempty"` // of a request: the swap
-	By       string       `json:"by,omitempty"`  // who changed it, or asks; empty: nobody in person
+	Why      string       `json:"why,omitempty"`  // of a request: the swap
+	By       string       `json:"by,omitempty"`   // who changed it, or asks; empty: nobody in person
 }
 
 // A DutyChange is a stretch of time in which a user is on call and was not to be, or the other way round.

@@ -33,11 +33,13 @@ const (
 	keyNumber     = "meta/number"   // of the newest override or absence made at run time
 	prefSwap      = "swap/"         // <number>
 	prefAbsence   = "absence/"      // <user>/<seq>
+	prefMemo      = "memo/"         // <name>
 	prefFeed      = "feed/"         // <number>
 	prefBill      = "watch/"        // <schedule>: who is on call, and who is next
 	prefWatch     = "oncall/"       // <schedule>/<seq>: who was on call from when on
 	prefSilence   = "silence/"      // <id>
 	prefPlan      = "plan/"         // <name>: a recurring silence
+	prefHeartbeat = "heartbeat/"    // <name>
 )
 
 const layout = 1 // version of the keys above
@@ -94,26 +96,28 @@ type envelope struct {
 // upgrades turn the stored value of one version into the next one's, by kind. The current version of a kind is the
 // length of its list, plus one. Golden records of every version are in testdata.
 var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
-	"group":    {},
-	"incident": {},
-	"ladder":   {},
-	"member":   {},
-	"delivery": {unchanged}, // 2: notices about time on call
-	"event":    {},
-	"attempt":  {unchanged}, // 2: several incidents
-	"turn":     {},
-	"override": {unchanged}, // 2: who made it, when, and by which swap
-	"number":   {},
-	"swap":     {},
-	"absence":  {},
-	"bill":     {},
-	"feed":     {},
-	"watch":    {},
-	"silence":  {},
-	"plan":     {},
-	"format":   {},
-	"alive":    {},
-	"current":  {},
+	"group":     {},
+	"incident":  {unchanged}, // 2: of a heartbeat
+	"ladder":    {},
+	"member":    {},
+	"delivery":  {unchanged}, // 2: notices about time on call
+	"event":     {},
+	"attempt":   {unchanged}, // 2: several incidents
+	"turn":      {},
+	"override":  {unchanged}, // 2: who made it, when, and by which swap
+	"number":    {},
+	"swap":      {},
+	"absence":   {},
+	"bill":      {},
+	"feed":      {},
+	"memo":      {},
+	"watch":     {},
+	"silence":   {},
+	"plan":      {},
+	"heartbeat": {},
+	"format":    {},
+	"alive":     {},
+	"current":   {},
 }
 
 // unchanged is the upgrade to a version that only has more members.

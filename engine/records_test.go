@@ -100,6 +100,7 @@ func samples() map[string]any {
 			Gives: []oncall.Stretch{{Start: at(10), End: at(20)}, {Start: at(30), End: at(60)}}, Takes: []oncall.Stretch{{Start: at(120), End: at(180)}},
 			State: SwapAccepted, CreatedBy: "cy", CreatedAt: at(-5), ClosedBy: "bo", ClosedAt: at(-4), Overrides: []string{"weekly-1", "weekly-2"},
 		},
+		"memo":  `{"service":"slack"}`,
 		"feed":  CalendarFeed{Number: 2, User: "ana", Schedule: "weekly", Hash: "00ff", Alarm: time.Hour, CreatedBy: "bo", CreatedAt: at(1)},
 		"watch": Watch{At: at(0), Users: []string{"ana", "bo"}, Layers: []string{"base", "override"}, Declared: true, Gone: true},
 		"bill": bill{

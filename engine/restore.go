@@ -55,6 +55,8 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.restoreChanges,
 		r.restoreBills,
 		r.restoreFeeds,
+		r.restoreHeartbeats,
+		r.restoreMemos,
 		r.restoreSilences,
 		r.restoreGroups,
 		r.restoreDeliveries,
@@ -308,6 +310,9 @@ func (r *restorer) restoreIncidents() error {
 		}
 		l := newLive()
 		l.incident = i
+		if i.Identity.Heartbeat != "" {
+			l.standIn(i.Firing)
+		}
 		var record ladderRecord
 		err = decode("ladder", value, &record)
 		l.ladder, l.moved = record.Ladder, record.Moved
@@ -404,6 +409,7 @@ func (r *restorer) settle() {
 		c.unit()
 		r.revive(c.live[n])
 	}
+	r.reviveHeartbeats()
 	c.settle()
 	r.rebundle()
 	for _, d := range r.inOrder() {

@@ -85,6 +85,8 @@ func (c *Core) reload(cfg *Config) {
 		c.remember(c.live[n]) // the window may be another
 	}
 	c.usePlans()
+	c.useHeartbeats()
+	c.tellLate()
 }
 
 // calendars takes what depends on shared calendars from a configuration read anew.
@@ -126,6 +128,7 @@ func (c *Core) shift(by time.Duration) {
 	if len(c.journal.stale) > 0 || c.journal.fold != nil {
 		c.agenda.set("fold", c.now)
 	}
+	c.shiftHeartbeats(by)
 	c.usePlans() // their windows stay with the wall clock
 	c.keepWatches()
 }
@@ -162,6 +165,7 @@ func (c *Core) forget(n int) {
 			delete(c.membership, fp)
 		}
 	}
+	c.dropMemos(n)
 	delete(c.live, n)
 	c.agenda.set(ladderName(n), time.Time{})
 	for _, chunk := range l.chunks {

@@ -64,6 +64,7 @@ func (c *Core) silencesTurned(e router.SilencesTurned) {
 	for _, n := range c.liveNumbers() {
 		c.weigh(c.live[n])
 	}
+	c.tellLate()
 	if len(e.Ended) == 0 || len(c.cfg.Incidents) == 0 {
 		return
 	}

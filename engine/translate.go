@@ -28,6 +28,7 @@ func (c *Core) routed(effects []router.Effect) {
 		switch e := e.(type) {
 		case router.Stored:
 			c.note(e.Alert)
+			c.hearkens(e)
 		case router.Refused:
 			c.refused++
 		case router.Notify:
@@ -56,6 +57,10 @@ func (c *Core) routed(effects []router.Effect) {
 		}
 	}
 	c.hear(&t)
+	if c.hearts.stirred {
+		c.hearts.stirred = false
+		c.tellLate()
+	}
 }
 
 // unless is a stored value, or nil, which deletes it.

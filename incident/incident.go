@@ -31,7 +31,13 @@ type Identity struct {
 	Receiver string `json:"receiver"`
 	GroupKey string `json:"group_key,omitempty"`
 	Alert    string `json:"alert,omitempty"` // the fingerprint, for ScopeAlert
+
+	// Heartbeat is the heartbeat that is late; then there is no Receiver. AllHeartbeats: none is heard any more.
+	Heartbeat string `json:"heartbeat,omitempty"`
 }
+
+// AllHeartbeats is the Heartbeat of the incident that none is heard any more. No single one can be called so.
+const AllHeartbeats = "*"
 
 // An Incident is one outage from its opening to its end. It is a value: Step returns the next one.
 // The zero Incident is none; Open makes one.

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -31,8 +32,8 @@ type (
 		Count    int
 		Names    string
 	}
-	// Cleared says that its last firing alert ended.
-	Cleared struct{}
+	// Cleared says that what it is about is over: its last firing alert ended, unless Reason says something else.
+	Cleared struct{ Reason string }
 	// AckedNow says that By has it: enough people acknowledged, and the ladder stopped. Said again of another, who has
 	// it since one of several took the acknowledgement back, it keeps the time.
 	AckedNow struct{ By string }
@@ -89,7 +90,7 @@ func (i Incident) Step(in Input, now time.Time) (Incident, []Effect) {
 	case Joined:
 		return next.join(in, now)
 	case Cleared:
-		return next.clear(now)
+		return next.clear(in, now)
 	case AckedNow:
 		if i.Status == Triggered {
 			next.Status, next.AckedAt = Acked, now
@@ -160,7 +161,7 @@ func (i Incident) join(in Joined, now time.Time) (Incident, []Effect) {
 	return i, effects
 }
 
-func (i Incident) clear(now time.Time) (Incident, []Effect) {
+func (i Incident) clear(in Cleared, now time.Time) (Incident, []Effect) {
 	i.Firing, i.Held = false, false
 	switch {
 	case !i.Open():
@@ -168,7 +169,7 @@ func (i Incident) clear(now time.Time) (Incident, []Effect) {
 	case !i.AutoResolve:
 		return i, []Effect{Happened{i.event(Note, now, Event{Text: "all alerts ended; it stays open until somebody resolves it", Reason: "auto_resolve is off"})}}
 	}
-	return i.end(Ended{Reason: "its last firing alert ended"}, now)
+	return i.end(Ended{Reason: cmp.Or(in.Reason, "its last firing alert ended")}, now)
 }
 
 func (i Incident) end(in Ended, now time.Time) (Incident, []Effect) {

@@ -28,6 +28,9 @@ type Secret struct {
 // Set says whether there is one.
 func (s Secret) Set() bool { return s.Value != "" || s.File != "" }
 
+// Read returns the secret without the white space around it. key names it in the error.
+func (s Secret) Read(key string) (string, error) { return s.read(key) }
+
 // read returns the secret without the white space around it. key names it in the error.
 func (s Secret) read(key string) (string, error) {
 	if s.File == "" {

@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ func (b Budget) Step(in Input, now time.Time, o *Objective) (Budget, []Effect) {
 	t.take(in)
 	t.judge()
 	t.forget()
+	if len(t.b.Breach.Classes) == 0 {
+		t.b.Breach.Classes = nil // as it is read back
+	}
 	t.b.Next = instant(t.next())
 	t.b.Seen = instant(at)
 	return t.b, t.effects
@@ -212,7 +216,9 @@ func (t *turn) correct(in Correction) bool {
 		t.emit(Refused{instant(t.at), in.ID, fmt.Sprintf("%d corrections are remembered already; take one back", MaxExcluded)})
 		return false
 	default:
-		i, _ := slices.BinarySearchFunc(list, x, func(a, b Exclusion) int { return a.From.Compare(b.From) })
+		i, _ := slices.BinarySearchFunc(list, x, func(a, b Exclusion) int {
+			return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.ID, b.ID))
+		})
 		list = slices.Insert(list, i, x)
 	}
 	if len(list) == 0 {

@@ -371,7 +371,8 @@ func TestASourceThatForgotWhenItBeganEndsItsAlertAllTheSame(t *testing.T) {
 	}
 	// But not where it is heard of again afterwards.
 	a.Received = at("12:45")
-	for _, in := range [][]Input{{a, end}, {end, a}} {
+	gone := Resolved{Alert: "b", StartsAt: at("12:50"), EndsAt: at("12:55"), Received: at("12:55")}
+	for _, in := range [][]Input{{a, end, gone}, {gone, end, a}} {
 		if got := bad(in...); got != "3000000000000" {
 			t.Errorf("%s ns are bad, want 50 m", got)
 		}

@@ -1,0 +1,852 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/alertmanager/pkg/labels"
+
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/store"
+)
+
+const forever = time.Duration(1) << 62
+
+// A breaker is a world that tries to make the engine break its promises. It has the real engine with its loop's order of
+// work, on a disk that fails, with a network that loses, delays and doubles, with people, with a Prometheus, and with a
+// wall clock that is set now and then. All its chance comes from one seed. What it finds out about is in check.
+type breaker struct {
+	t     testing.TB
+	seed  uint64
+	rand  *rand.Rand
+	house *bhouse
+	cfgs  [2]*engine.Config
+	cfg   *engine.Config // what the file says now
+	plant *plant         // a bug that is to be found; nil: none
+
+	start   time.Time // the wall clock when elapsed was 0
+	elapsed time.Duration
+	jumped  time.Duration // by what the wall clock was set, in all
+	length  time.Duration
+
+	disk    *bdisk
+	e       *engine.Engine // nil while it is down
+	up      time.Duration  // since when it runs and is awake
+	crashed time.Duration  // when it last crashed; -1: never
+	back    time.Duration
+	asleep  time.Duration // until then the machine is suspended
+	dying   int           // the machine loses its power inside the so manieth send from now; 0: it does not
+
+	sources []*bsource
+	deeds   []bdeed
+	order   int
+	mail    []*bletter
+	sent    []engine.Send // let out in the turn under way
+
+	check  *checker
+	trace  []string
+	counts bcounts
+}
+
+// bcounts are the figures of a world.
+type bcounts struct {
+	Turns, Crashes, Cut, Sends, Pages, Incidents, Actions, Jumps, Reloads, Silences, Overrides, Full, Suspended int
+}
+
+func (c *bcounts) add(o bcounts) {
+	c.Turns += o.Turns
+	c.Crashes += o.Crashes
+	c.Cut += o.Cut
+	c.Sends += o.Sends
+	c.Pages += o.Pages
+	c.Incidents += o.Incidents
+	c.Actions += o.Actions
+	c.Jumps += o.Jumps
+	c.Reloads += o.Reloads
+	c.Silences += o.Silences
+	c.Overrides += o.Overrides
+	c.Full += o.Full
+	c.Suspended += o.Suspended
+}
+
+// A bsource is an alert that Prometheus keeps sending.
+type bsource struct {
+	labels   router.Labels
+	since    time.Time
+	resend   time.Duration
+	over     bool
+	accepted time.Duration // when it was first answered with 200 that it fires; -1: never yet
+	told     bool          // a post that it is over left
+	spoken   time.Duration // since when it fires, is accepted and not silenced, and the engine was up; see checker.lost
+}
+
+type bdeed struct {
+	at    time.Duration
+	order int
+	what  string
+	do    func(w *breaker)
+}
+
+// A bletter is on the wire: its outcome becomes known at a time.
+type bletter struct {
+	key   string
+	at    time.Duration
+	order int
+	v     engine.Verdict
+	done  func(engine.Verdict)
+	twice bool
+}
+
+// errPower is what the disk says when the machine loses its power.
+var errPower = errors.New("the machine lost its power")
+
+// powerLoss ends a turn inside a send.
+type powerLoss struct{}
+
+// bdisk is a store that outlives the engines and fails.
+type bdisk struct {
+	*store.Memory
+	w       *breaker
+	full    bool
+	failIn  int  // the so manieth commit from now fails; 0: none
+	before  bool // it is not done; else it is, and nobody hears of it
+	written map[uint64]time.Duration
+	last    uint64 // the newest event on it
+	news    bool
+}
+
+func (d *bdisk) Commit(ctx context.Context, b store.Batch) error {
+	if d.full {
+		d.news = true
+		return store.ErrFull
+	}
+	if d.failIn > 0 {
+		if d.failIn--; d.failIn == 0 && d.before {
+			return errPower
+		} else if d.failIn == 0 {
+			if err := d.commit(ctx, b); err != nil {
+				return err
+			}
+			return errPower
+		}
+	}
+	return d.commit(ctx, b)
+}
+
+func (d *bdisk) commit(ctx context.Context, b store.Batch) error {
+	if d.w.plant != nil && d.w.plant.commit != nil {
+		b = d.w.plant.commit(d.w, b)
+	}
+	if err := d.Memory.Commit(ctx, b); err != nil {
+		return err
+	}
+	for _, kv := range b.Put {
+		if seq, ok := eventSeq(kv.Key); ok {
+			d.news = true
+			if _, known := d.written[seq]; !known {
+				d.written[seq] = d.w.elapsed
+			}
+			d.last = max(d.last, seq)
+		}
+	}
+	return nil
+}
+
+func eventSeq(key string) (uint64, bool) {
+	rest, ok := strings.CutPrefix(key, "event/")
+	if !ok {
+		return 0, false
+	}
+	digits, _, _ := strings.Cut(rest, "/")
+	n, err := strconv.ParseUint(digits, 16, 64)
+	return n, err == nil
+}
+
+// events reads the history from the disk itself, for when nobody is there to be asked.
+func (d *bdisk) events(after uint64) (list []incident.Event) {
+	_, to := store.Prefix("event/")
+	for item, err := range d.Scan(context.Background(), fmt.Sprintf("event/%016x", after+1), to) {
+		if err != nil {
+			panic(err)
+		}
+		var record struct {
+			Value incident.Event `json:"value"`
+		}
+		if err := json.Unmarshal(item.Value, &record); err != nil {
+			panic(err)
+		}
+		list = append(list, record.Value)
+	}
+	return list
+}
+
+func (w *breaker) wall() time.Time { return w.start.Add(w.elapsed + w.jumped) }
+
+func (w *breaker) instant() engine.Instant {
+	if w.plant != nil && w.plant.clock != nil {
+		return w.plant.clock(w)
+	}
+	return engine.Instant{Wall: w.wall(), Elapsed: w.elapsed}
+}
+
+func (w *breaker) note(format string, args ...any) {
+	const keep = 400
+	if len(w.trace) >= 2*keep {
+		w.trace = append(w.trace[:0], w.trace[keep:]...)
+	}
+	w.trace = append(w.trace, FormatElapsed(w.elapsed)+"  "+fmt.Sprintf(format, args...))
+}
+
+// newBreaker makes a world from its seed. without leaves that many of its deeds out, for the shrinker.
+func newBreaker(t testing.TB, seed uint64, length time.Duration, p *plant) *breaker {
+	w := &breaker{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0x627265616b)), length: length, plant: p, crashed: -1}
+	w.house = randomHouse(w.rand)
+	w.cfgs[0] = readHouse(t, w.house.text(false))
+	w.cfg = w.cfgs[0]
+	w.start = one(w.rand, breakerStarts...).Add(time.Duration(w.rand.IntN(24*3600)) * time.Second)
+	w.disk = &bdisk{Memory: store.NewMemory(), w: w, written: map[uint64]time.Duration{}}
+	w.check = newChecker(w)
+	return w
+}
+
+func (w *breaker) at(at time.Duration, what string, do func(w *breaker)) {
+	w.order++
+	d := bdeed{at, w.order, what, do}
+	i, _ := slices.BinarySearchFunc(w.deeds, d, func(a, b bdeed) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order)) })
+	w.deeds = slices.Insert(w.deeds, i, d)
+}
+
+// boot starts an engine on what the disk holds.
+func (w *breaker) boot() {
+	w.back = 0
+	w.note("start")
+	e, err := engine.Start(context.Background(), engine.Options{Store: w.disk, Config: w.cfg, Sender: w, Seed: w.seed, Now: w.instant})
+	if err != nil {
+		w.check.fail("the engine starts", "%v", err)
+	}
+	w.e, w.up = e, w.elapsed
+	w.check.booted()
+	w.step()
+	if w.e != nil {
+		w.check.holdAfterBoot()
+	}
+}
+
+// crash ends the process where it stands.
+func (w *breaker) crash(down time.Duration) {
+	w.counts.Crashes++
+	w.note("crash, down for %s", down)
+	w.e, w.mail, w.dying, w.disk.failIn = nil, nil, 0, 0
+	w.crashed, w.back = w.elapsed, w.elapsed+down
+	if w.plant != nil && w.plant.crash != nil {
+		w.plant.crash(w)
+	}
+	w.check.crashed(w.disk.events(w.check.seq))
+}
+
+// step is one turn of the engine, and what can be seen of it from outside. ok is false where nobody was there to answer.
+func (w *breaker) step(in ...engine.Input) (answers []engine.Answer, ok bool) {
+	if w.e == nil || w.elapsed < w.asleep {
+		return nil, false
+	}
+	w.counts.Turns++
+	w.sent = nil
+	func() {
+		defer func() {
+			if lost := recover(); lost != nil {
+				if _, power := lost.(powerLoss); !power {
+					panic(lost)
+				}
+				ok = false
+			}
+		}()
+		var err error
+		answers, err = w.e.Step(in...)
+		if err != nil && !errors.Is(err, errPower) {
+			w.check.fail("the engine goes on", "%v", err)
+		}
+		ok = err == nil
+	}()
+	if !ok {
+		w.counts.Cut++
+		w.crash(one(w.rand, 0, 0, 5*time.Second, time.Minute, 4*time.Minute, 25*time.Minute))
+		w.check.seen(nil, w.sent)
+		return nil, false
+	}
+	var events []incident.Event
+	if w.disk.news {
+		w.disk.news = false
+		var err error
+		if events, err = w.e.Audit(context.Background(), w.check.seq, 1<<20); err != nil {
+			w.check.fail("the history can be read", "%v", err)
+		}
+	}
+	w.check.seen(events, w.sent)
+	return answers, true
+}
+
+// settle takes turns until nothing is due.
+func (w *breaker) settle() {
+	for range 10_000 {
+		if w.e == nil || w.elapsed < w.asleep {
+			return
+		}
+		due := w.e.Due()
+		if w.plant != nil && w.plant.late > 0 && !due.IsZero() {
+			due = due.Add(w.plant.late)
+		}
+		if w.e.Queued() == 0 && (due.IsZero() || due.After(w.instant().Wall)) {
+			return
+		}
+		w.step()
+	}
+	w.check.fail("the engine comes to rest", "it is due at %s, and it is %s", w.e.Due(), w.wall())
+}
+
+// run lets the world's whole time pass.
+func (w *breaker) run() {
+	w.boot()
+	w.settle()
+	for {
+		next := min(w.next(), w.length)
+		if next > w.elapsed {
+			w.elapsed = next
+		}
+		if w.elapsed >= w.length {
+			return
+		}
+		if w.e == nil && w.back <= w.elapsed {
+			w.boot()
+		}
+		if w.asleep > 0 && w.elapsed >= w.asleep {
+			w.note("awake")
+			w.asleep, w.up = 0, w.elapsed
+			w.check.booted()
+		}
+		w.arrive()
+		w.settle()
+		if w.e != nil && w.disk.full {
+			w.step()
+		}
+		for len(w.deeds) > 0 && w.deeds[0].at <= w.elapsed {
+			d := w.deeds[0]
+			w.deeds = w.deeds[1:]
+			if d.what != "" {
+				w.note("%s", d.what)
+			}
+			d.do(w)
+			w.settle()
+		}
+		for i := 0; i < len(w.sources); i++ { // posting may drop one
+			if s := w.sources[i]; s.resend <= w.elapsed {
+				w.send(s)
+				w.settle()
+			}
+		}
+		w.sources = slices.DeleteFunc(w.sources, func(s *bsource) bool { return s.resend == forever })
+		w.check.absent()
+	}
+}
+
+// next is when something happens.
+func (w *breaker) next() time.Duration {
+	next := w.check.deadline()
+	for _, s := range w.sources {
+		next = min(next, s.resend)
+	}
+	if len(w.deeds) > 0 {
+		next = min(next, w.deeds[0].at)
+	}
+	switch {
+	case w.e == nil:
+		return min(next, w.back)
+	case w.elapsed < w.asleep:
+		return min(next, w.asleep)
+	}
+	if due := w.e.Due(); !due.IsZero() {
+		if w.plant != nil && w.plant.late > 0 {
+			due = due.Add(w.plant.late)
+		}
+		next = min(next, max(w.elapsed, due.Sub(w.instant().Wall)+w.elapsed))
+	}
+	for _, l := range w.mail {
+		next = min(next, l.at)
+	}
+	if w.disk.full {
+		next = min(next, w.elapsed+time.Second)
+	}
+	return next
+}
+
+// arrive tells the outcomes that are known by now.
+func (w *breaker) arrive() {
+	if w.elapsed < w.asleep {
+		return
+	}
+	for w.e != nil {
+		i := -1
+		for j, l := range w.mail {
+			if l.at <= w.elapsed && (i < 0 || cmp.Or(cmp.Compare(l.at, w.mail[i].at), cmp.Compare(l.order, w.mail[i].order)) < 0) {
+				i = j
+			}
+		}
+		if i < 0 {
+			return
+		}
+		l := w.mail[i]
+		w.mail = slices.Delete(w.mail, i, i+1)
+		w.note("%s of %s: %s", l.v.Outcome, l.key, l.v.Answer)
+		w.check.verdict(l.key, l.v)
+		l.done(l.v)
+		if l.twice {
+			l.done(l.v) // the sender's fault, and it must not matter
+		}
+		w.step()
+	}
+}
+
+// Send is the engine's Sender.
+func (w *breaker) Send(s engine.Send, done func(engine.Verdict)) {
+	if w.plant != nil && w.plant.send != nil && w.plant.send(w, s, done) {
+		return
+	}
+	w.attempt(s, done)
+}
+
+// attempt puts a message on the wire.
+func (w *breaker) attempt(s engine.Send, done func(engine.Verdict)) {
+	w.counts.Sends++
+	w.sent = append(w.sent, s)
+	w.note("send %s to %s%s", s.Delivery.Key, s.Delivery.User, s.Delivery.Receiver)
+	v, latency := w.fate(s)
+	w.order++
+	w.mail = append(w.mail, &bletter{key: s.Delivery.Key, at: w.elapsed + latency, order: w.order, v: v, done: done, twice: chance(w.rand, 5)})
+	if v.Outcome == engine.Delivered && s.Delivery.User != "" {
+		w.ring(s, latency)
+	}
+	if w.dying > 0 {
+		if w.dying--; w.dying == 0 {
+			panic(powerLoss{})
+		}
+	}
+}
+
+// fate is what becomes of an attempt: most are delivered, some late, some hang and fail, some are refused.
+func (w *breaker) fate(s engine.Send) (engine.Verdict, time.Duration) {
+	r := w.rand
+	late := time.Duration(0)
+	if chance(r, 30) {
+		late = time.Duration(r.IntN(20)) * time.Second
+	}
+	switch p := r.IntN(100); {
+	case p < 82:
+		return engine.Verdict{Outcome: engine.Delivered, Answer: "ok", Latency: late}, late
+	case p < 91:
+		return engine.Verdict{Outcome: engine.Retry, Answer: "busy", Latency: late}, late
+	case p < 94: // it hangs
+		late = time.Duration(20+r.IntN(40)) * time.Second
+		return engine.Verdict{Outcome: engine.Retry, Answer: "no answer", Latency: late}, late
+	default:
+		return engine.Verdict{Outcome: engine.Failed, Answer: "no such number", Latency: late}, late
+	}
+}
+
+// Cancel takes back what has not left.
+func (w *breaker) Cancel(key string) bool {
+	if w.plant != nil && w.plant.deaf {
+		return false
+	}
+	i := slices.IndexFunc(w.mail, func(l *bletter) bool { return l.key == key && l.at > w.elapsed+5*time.Second })
+	if i < 0 {
+		return false
+	}
+	w.mail = slices.Delete(w.mail, i, i+1)
+	w.note("taken back: %s", key)
+	w.check.withdrawn(key)
+	return true
+}
+
+// ring lets somebody hear of a message; what they do about it is theirs.
+func (w *breaker) ring(s engine.Send, latency time.Duration) {
+	r := w.rand
+	if s.Delivery.Event != "page" || !chance(r, 45) {
+		return
+	}
+	who, via := s.Delivery.User, s.Delivery.Via
+	ids := s.Delivery.Incidents
+	if s.Delivery.Incident > 0 {
+		ids = []string{incident.ID(s.Delivery.Incident)}
+	}
+	reaction := latency + time.Duration(5+r.IntN(one(r, 60, 600, 1500)))*time.Second
+	for _, id := range ids {
+		a := engine.Action{Verb: engine.Acknowledge, Incident: id, By: who, Via: via}
+		if chance(r, 20) {
+			a.Verb = one(r, engine.Resolve, engine.Snooze, engine.AddNote, engine.Escalate, engine.Reassign, engine.AddResponder, engine.StopMine)
+			w.garnish(&a)
+		}
+		w.at(w.elapsed+reaction, "", func(w *breaker) { w.act(a, 2) })
+	}
+}
+
+// garnish completes an action with what its verb needs.
+func (w *breaker) garnish(a *engine.Action) {
+	r := w.rand
+	a.Text, a.For, a.User = "as far as I see", time.Duration(1+r.IntN(40))*time.Minute, one(r, breakerUsers...)
+	switch r.IntN(3) {
+	case 0:
+		a.To = &escalation.Target{User: one(r, breakerUsers...)}
+	case 1:
+		a.To = &escalation.Target{Schedule: fmt.Sprintf("s%d", r.IntN(4))}
+	default:
+		a.Policy = fmt.Sprintf("p%d", r.IntN(w.house.teams))
+	}
+}
+
+// act does what a person does; where nobody answers they may try again.
+func (w *breaker) act(a engine.Action, tries int) {
+	w.counts.Actions++
+	w.note("%s by %s of %s", a.Verb, a.By, a.Incident)
+	w.check.submitted(a)
+	answers, ok := w.step(a)
+	if !ok {
+		if tries > 0 && chance(w.rand, 60) {
+			w.at(w.elapsed+time.Duration(10+w.rand.IntN(90))*time.Second, "", func(w *breaker) { w.act(a, tries-1) })
+		}
+		return
+	}
+	answer := answers[0]
+	if answer.Err != nil && !errors.Is(answer.Err, engine.ErrUnsaved) {
+		w.note("refused: %v", answer.Err)
+		return
+	}
+	w.check.answered(a, answer)
+	if a.Verb == engine.Acknowledge && chance(w.rand, 30) {
+		next := engine.Action{Verb: one(w.rand, engine.Resolve, engine.Unacknowledge, engine.AddNote, engine.Acknowledge), Incident: a.Incident, By: a.By, Via: a.Via}
+		w.garnish(&next)
+		w.at(w.elapsed+time.Duration(1+w.rand.IntN(60))*time.Minute, "", func(w *breaker) { w.act(next, 1) })
+	}
+}
+
+// send is what Prometheus posts about a source now.
+func (w *breaker) send(s *bsource) {
+	s.resend = w.elapsed + resendEvery
+	a := router.Alert{Labels: s.labels, StartsAt: s.since, EndsAt: w.wall().Add(resendFor), UpdatedAt: w.wall()}
+	if s.over {
+		a.EndsAt = w.wall()
+		s.told = true
+	}
+	if w.e == nil || w.elapsed < w.asleep {
+		return
+	}
+	accepted := w.e.Router().Touch(&a, w.wall())
+	if !accepted {
+		answers, ok := w.step(engine.Alerts{Alerts: []*router.Alert{&a}})
+		accepted = ok && (answers[0].Err == nil || errors.Is(answers[0].Err, engine.ErrUnsaved))
+	}
+	switch {
+	case accepted && s.over:
+		s.resend = forever
+	case accepted && s.accepted < 0:
+		s.accepted = w.elapsed
+	}
+}
+
+func (w *breaker) find(ls router.Labels) *bsource {
+	for _, s := range w.sources {
+		if s.resend != forever && s.labels.Equal(ls) {
+			return s
+		}
+	}
+	return nil
+}
+
+// fire makes Prometheus send an alert.
+func (w *breaker) fire(ls router.Labels) {
+	s := w.find(ls)
+	switch {
+	case s == nil:
+		s = &bsource{labels: ls, since: w.wall(), accepted: -1, spoken: -1}
+		w.sources = append(w.sources, s)
+	case s.over:
+		s.over, s.told, s.since, s.accepted, s.spoken = false, false, w.wall(), -1, -1
+	default:
+		return
+	}
+	w.note("fires: %v", ls)
+	w.send(s)
+}
+
+func (w *breaker) resolve(ls router.Labels) {
+	if s := w.find(ls); s != nil && !s.over {
+		w.note("is over: %v", ls)
+		s.over = true
+		w.send(s)
+	}
+}
+
+// fill plans what happens of itself: an amount for each hour, and floods, crashes and the rest now and then.
+func (w *breaker) fill() {
+	r, hours := w.rand, w.length.Hours()
+	sometime := func() time.Duration { return time.Duration(r.Int64N(int64(w.length))).Truncate(time.Second) }
+	often := func(perHour float64) int {
+		n := perHour * hours
+		k := int(n)
+		if r.Float64() < n-float64(k) {
+			k++
+		}
+		return k
+	}
+	alert := func(name, host, team string) router.Labels {
+		return router.LabelsOf(map[string]string{
+			"alertname": name, "host": host, "team": team, "severity": one(r, "warning", "critical", "critical", "info", "page"),
+		})
+	}
+	for range often(0.4) { // a problem: a few alerts that have something to do with each other
+		at, name, team := sometime(), one(r, "Lag", "Disk", "Down"), fmt.Sprintf("t%d", r.IntN(w.house.teams))
+		length := time.Duration(30+r.IntN(one(r, 300, 3000, 3000, 15000))) * time.Second
+		for range 1 + r.IntN(3) {
+			ls := alert(name, one(r, "a", "b", "c"), team)
+			begin := at + time.Duration(r.IntN(one(r, 1, 60, 900)))*time.Second
+			end := begin + length + time.Duration(r.IntN(300))*time.Second
+			w.at(begin, "", func(w *breaker) { w.fire(ls) })
+			w.at(end, "", func(w *breaker) { w.resolve(ls) })
+			if chance(r, 25) { // it flaps
+				w.at(end+time.Duration(5+r.IntN(1500))*time.Second, "", func(w *breaker) { w.fire(ls) })
+				w.at(end+time.Duration(1800+r.IntN(3600))*time.Second, "", func(w *breaker) { w.resolve(ls) })
+			}
+		}
+	}
+	for range often(0.01) { // a flood
+		at, team := sometime(), fmt.Sprintf("t%d", r.IntN(w.house.teams))
+		for i := range 4 + r.IntN(one(r, 4, 30)) {
+			ls := router.LabelsOf(map[string]string{"alertname": "Flood", "host": fmt.Sprintf("f%d", i), "team": team, "severity": "critical"})
+			end := at + time.Duration(300+r.IntN(2400))*time.Second
+			w.at(at, "", func(w *breaker) { w.fire(ls) })
+			w.at(end, "", func(w *breaker) { w.resolve(ls) })
+		}
+	}
+	for range often(0.15) {
+		w.at(sometime(), "", (*breaker).plot)
+	}
+	for range often(0.05) {
+		w.at(sometime(), "", func(w *breaker) { // somebody looks in
+			if n := w.check.anyOpen(); n > 0 {
+				a := engine.Action{Verb: one(w.rand, engine.Acknowledge, engine.Escalate, engine.Snooze, engine.AddResponder, engine.Reassign, engine.Resolve, engine.AddNote), Incident: incident.ID(n), By: one(w.rand, breakerUsers...), Via: "cli"}
+				w.garnish(&a)
+				w.act(a, 1)
+			}
+		})
+	}
+	for range often(0.08) {
+		w.at(sometime(), "", (*breaker).silence)
+	}
+	for range often(0.04) {
+		w.at(sometime(), "", (*breaker).override)
+	}
+	for range often(0.02) {
+		w.at(sometime(), "", (*breaker).swap)
+	}
+	for range often(0.02) {
+		w.at(sometime(), "", (*breaker).setClock)
+	}
+	for range often(0.015) {
+		w.at(sometime(), "", (*breaker).reload)
+	}
+	for range often(0.01) {
+		w.at(sometime(), "the disk is full", func(w *breaker) {
+			if w.disk.failIn > 0 || w.dying > 0 || w.e == nil {
+				return
+			}
+			w.counts.Full++
+			w.disk.full = true
+			w.at(w.elapsed+time.Duration(5+w.rand.IntN(600))*time.Second, "the disk takes writes", func(w *breaker) {
+				w.disk.full = false
+				w.at(w.elapsed+3*time.Second, "", func(w *breaker) { w.step() })
+			})
+		})
+	}
+	for range often(0.01) {
+		w.at(sometime(), "", func(w *breaker) {
+			if w.e != nil && w.asleep == 0 && !w.unsaved() {
+				w.counts.Suspended++
+				w.asleep = w.elapsed + time.Duration(2+w.rand.IntN(100))*time.Second
+				w.note("suspended until %s", FormatElapsed(w.asleep))
+			}
+		})
+	}
+}
+
+// unsaved tells whether a crash would lose what was answered for in memory only.
+func (w *breaker) unsaved() bool { return w.disk.full || w.e != nil && w.e.Trouble() != "" }
+
+// plot prepares a failure of power.
+func (w *breaker) plot() {
+	if w.e == nil || w.unsaved() || w.asleep > 0 {
+		return
+	}
+	switch w.rand.IntN(4) {
+	case 0:
+		w.crash(one(w.rand, 0, time.Second, 30*time.Second, 3*time.Minute, 40*time.Minute))
+	case 1:
+		w.disk.failIn, w.disk.before = 1+w.rand.IntN(4), true
+	case 2:
+		w.disk.failIn, w.disk.before = 1+w.rand.IntN(4), false
+	default:
+		w.dying = 1 + w.rand.IntN(3)
+	}
+}
+
+func (w *breaker) setClock() {
+	if w.e == nil || w.elapsed < w.asleep {
+		return
+	}
+	by := time.Duration(w.rand.IntN(4*3600)-2*3600) * time.Second
+	if chance(w.rand, 30) {
+		by = time.Duration(w.rand.IntN(120)-60) * time.Second
+	}
+	// A process that dies before it has seen that the clock was set cannot know it afterwards.
+	w.disk.failIn, w.dying = 0, 0
+	w.counts.Jumps++
+	w.note("the clock is set by %s", by)
+	w.jumped += by
+	w.check.jumped()
+	w.step()
+}
+
+func (w *breaker) reload() {
+	if w.elapsed < w.asleep {
+		return
+	}
+	next := 0
+	if w.cfg == w.cfgs[0] {
+		next = 1
+		if w.cfgs[1] == nil {
+			w.cfgs[1] = readHouse(w.t, w.house.text(true))
+		}
+	}
+	w.counts.Reloads++
+	w.note("reload")
+	w.cfg = w.cfgs[next]
+	given := w.cfg
+	if w.plant != nil && w.plant.reload != nil {
+		given = w.plant.reload(w)
+	}
+	w.check.reloaded()
+	w.step(engine.Reload{Config: given})
+}
+
+func (w *breaker) silence() {
+	r := w.rand
+	name, value := "alertname", one(r, "Lag", "Disk", "Down", "Flood")
+	if chance(r, 30) {
+		name, value = "host", one(r, "a", "b", "c")
+	}
+	from := w.wall()
+	if chance(r, 20) {
+		from = from.Add(time.Duration(r.IntN(1800)) * time.Second)
+	}
+	s := router.Silence{
+		Matchers: []router.MatcherSet{{{Name: name, Type: labels.MatchEqual, Value: value}}}, StartsAt: from,
+		EndsAt: from.Add(time.Duration(60+r.IntN(7200)) * time.Second), CreatedBy: "eva", Comment: "breaker",
+	}
+	w.counts.Silences++
+	w.note("silence %s=%s until %s", name, value, s.EndsAt.Format(time.TimeOnly))
+	known := w.check.silenceIDs()
+	answers, ok := w.step(engine.SetSilence{Silence: s})
+	if !ok {
+		w.check.perhaps(known)
+		return
+	}
+	if err := answers[0].Err; err != nil && !errors.Is(err, engine.ErrUnsaved) {
+		return
+	}
+	w.check.silenced(answers[0].Silence)
+	id := answers[0].Silence.ID
+	if chance(r, 40) {
+		w.at(w.elapsed+time.Duration(30+r.IntN(3600))*time.Second, "", func(w *breaker) {
+			w.note("the silence is ended")
+			w.check.ending(id)
+			if answers, ok := w.step(engine.ExpireSilence{ID: id}); ok && answers[0].Err == nil {
+				w.check.ended(id)
+			}
+		})
+	}
+}
+
+func (w *breaker) override() {
+	r := w.rand
+	if w.e == nil || w.unsaved() {
+		return
+	}
+	from := w.wall().Truncate(time.Second)
+	if chance(r, 30) {
+		from = from.Add(time.Duration(r.IntN(7200)) * time.Second)
+	}
+	o := oncall.Override{
+		Kind: one(r, oncall.Take, oncall.Add, oncall.Remove, oncall.Replace), User: one(r, breakerUsers[:5]...),
+		Start: from.UTC(), End: from.Add(time.Duration(300+r.IntN(6*3600)) * time.Second).UTC(),
+	}
+	if o.Kind == oncall.Replace {
+		o.With = "fay"
+	}
+	schedule := fmt.Sprintf("s%d", r.IntN(4))
+	w.counts.Overrides++
+	w.note("override of %s: %s from %s to %s", schedule, o.String(), o.Start, o.End)
+	w.check.overriding(schedule, o)
+	if answers, ok := w.step(engine.Override{Schedule: schedule, Override: o, By: "cli"}); ok && answers[0].Err == nil {
+		w.check.overridden(schedule, answers[0].Override.ID)
+		if id := answers[0].Override.ID; chance(r, 30) {
+			w.at(w.elapsed+time.Duration(60+r.IntN(7200))*time.Second, "", func(w *breaker) {
+				w.note("override %s is taken back", id)
+				w.check.dropping(schedule, id)
+				if answers, ok := w.step(engine.DropOverride{Schedule: schedule, ID: id, By: "cli"}); ok {
+					w.check.dropped(schedule, id, answers[0].Err == nil || errors.Is(answers[0].Err, engine.ErrUnsaved))
+				}
+			})
+		}
+	} else if ok {
+		w.check.overridden(schedule, "")
+	}
+}
+
+// swap lets two people swap the time until tomorrow, if it can be done.
+func (w *breaker) swap() {
+	r := w.rand
+	if w.e == nil || w.elapsed < w.asleep || w.unsaved() {
+		return
+	}
+	schedule := fmt.Sprintf("s%d", r.IntN(4))
+	from := w.wall().Truncate(time.Minute).Add(time.Duration(1+r.IntN(120)) * time.Minute)
+	on := w.check.onCall(schedule, from)
+	if len(on) == 0 {
+		return
+	}
+	s := engine.Swap{Schedule: schedule, User: on[0], With: "fay", From: from.UTC(), To: from.Add(time.Duration(1+r.IntN(10)) * time.Hour).UTC(), CreatedBy: on[0]}
+	answers, ok := w.step(engine.RequestSwap{Swap: s})
+	if !ok || answers[0].Err != nil {
+		return
+	}
+	id := answers[0].Swap.ID()
+	before := w.check.overrideIDs(schedule)
+	answers, ok = w.step(engine.SettleSwap{ID: id, Verb: engine.AcceptSwap, By: "fay"})
+	w.note("swap in %s: %s has the time of %s from %s to %s, answered: %v", schedule, s.With, s.User, s.From, s.To, ok)
+	switch {
+	case !ok:
+		w.check.swapInDoubt(schedule, before)
+	case answers[0].Err == nil:
+		w.check.swapped(schedule, s, answers[0].Swap)
+	}
+}
