@@ -96,6 +96,19 @@ func (w wardrobe) email(c *amconfig.EmailConfig) {
 	c.Headers = headers
 }
 
+// replyTo has mails say where a reply acts, except where their owner says another place.
+func replyTo(configs []*amconfig.EmailConfig) {
+	for _, c := range configs {
+		for name := range c.Headers {
+			if strings.EqualFold(name, "Reply-To") {
+				return
+			}
+		}
+		c.Headers = maps.Clone(c.Headers)
+		c.Headers["Reply-To"] = use("reply_to")
+	}
+}
+
 func (w wardrobe) slack(c *amconfig.SlackConfig) {
 	w.put("title", &c.Title, use("subject_chat"))
 	w.put("title_link", &c.TitleLink, use("incident_url"))

@@ -38,6 +38,7 @@ func facts(m Message) map[string]string {
 		"acknowledge_url": p.AckURL,
 		"incident_url":    p.IncidentURL,
 		"idempotency_key": m.Key,
+		"reply_to":        p.ReplyTo,
 
 		"subject":    v.Subject,
 		"lead":       v.Lead,
@@ -109,7 +110,7 @@ func level(m Message, sev1, sev2, sev3, sev4, sev5 string) string {
 	if len(m.Page.Incidents) > 0 {
 		severity = worstFirst(m.Page.Incidents)[0].Severity
 	}
-	if m.Event != EventPage && m.Event != EventAckExpiring {
+	if !pages(m.Event) && m.Event != EventAckExpiring {
 		return sev4
 	}
 	switch severity {

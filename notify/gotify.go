@@ -100,7 +100,7 @@ func gotifyPriority(m Message) int {
 		return 2
 	case m.Event == EventAckExpiring:
 		return 8
-	case m.Event == EventPage && m.Page.urgent():
+	case pages(m.Event) && m.Page.urgent():
 		return 10
 	}
 	return 5

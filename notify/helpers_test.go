@@ -131,6 +131,20 @@ func stories() map[string]Message {
 			m.Page.IncidentURL, m.Page.RunbookURL = "https://midwatch.example.org/incidents", ""
 			m.Page.OpenedAt = time.Time{}
 		}),
+		"storm": with(lag(), func(m *Message) {
+			m.Key, m.GroupKey, m.At = "storm/0123456789abcdef01234567", "midwatch/storm", at("03:06:00")
+			m.Page.Incident, m.Page.Incidents, m.Page.Title, m.Page.Severity = "", briefs, "", ""
+			m.Page.IncidentURL, m.Page.RunbookURL, m.Page.OpenedAt = "https://midwatch.example.org", "", time.Time{}
+			m.Page.Policy, m.Page.Step, m.Page.Reason = "", 0, "37 pages waited and are one message"
+			m.Page.Storm = &Storm{Count: 37, Worst: 1, From: at("03:04:00"), To: at("03:05:50"), Acks: 30, Keys: []string{"INC-1/1.1/bo.chat/1", "INC-2/1.1/bo.chat/1"}}
+		}),
+		"test": with(lag(), func(m *Message) {
+			m.Event, m.Key, m.Alerts = EventTest, "test/7/bo/chat", nil
+			*m.Page = Page{
+				Title: TestTitle, User: "bo", FullName: "Bo Ek", TimeZone: "Europe/Stockholm", Method: "chat", Reason: "ana asked for it",
+				AckURL: "https://midwatch.example.org/ack/AQx5hT0", IncidentURL: "https://midwatch.example.org",
+			}
+		}),
 		"digest": with(lag(), func(m *Message) {
 			m.Event, m.Key, m.Alerts = EventDigest, "digest/bo/1", nil
 			*m.Page = Page{

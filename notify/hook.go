@@ -72,6 +72,17 @@ type hookPage struct {
 	IdempotencyKey string         `json:"idempotency_key"`
 	Incidents      []hookIncident `json:"incidents,omitempty"` // of a bundle or digest
 	OnCall         *Duty          `json:"on_call,omitempty"`   // what it says about the user's time on call
+	Storm          *hookStorm     `json:"storm,omitempty"`     // of many pages that waited and are this one message
+}
+
+// hookStorm tells how many incidents there are, where "incidents" lists the worst; and the keys of the pages that this one
+// stands for, so that a receiver that knows some of them already can see it.
+type hookStorm struct {
+	Count        int       `json:"count"`
+	From         time.Time `json:"from"`
+	To           time.Time `json:"to"`
+	Acknowledges int       `json:"acknowledges"`
+	Pages        []string  `json:"idempotency_keys"`
 }
 
 type hookIncident struct {
@@ -154,6 +165,9 @@ func pageOf(m Message) hookPage {
 	}
 	for _, b := range p.Incidents {
 		page.Incidents = append(page.Incidents, hookIncident(b))
+	}
+	if s := p.Storm; s != nil {
+		page.Storm = &hookStorm{Count: s.Count, From: s.From.UTC(), To: s.To.UTC(), Acknowledges: s.Acks, Pages: s.Keys}
 	}
 	return page
 }

@@ -89,7 +89,7 @@ func (s *matrix) Send(ctx context.Context, m Message) (v Verdict) {
 	if s.conf.Message == "" || why != nil {
 		body.Format, body.Formatted = "org.matrix.custom.html", matrixHTML.write(page)
 	}
-	if m.Event != EventPage && m.Event != EventAckExpiring {
+	if !pages(m.Event) && m.Event != EventAckExpiring {
 		body.Type = "m.notice" // clients need not ring for it
 	}
 	if before != "" && over(m.Event) {

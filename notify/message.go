@@ -32,6 +32,9 @@ const (
 	// EventStandDown says that nobody need answer any more, because somebody acknowledged, say; Page.Reason has why. It goes
 	// only to methods that can take back what still rings or stands (Endpoint.TakesBack).
 	EventStandDown = "stand_down"
+
+	// EventTest is a page that is about nothing: somebody wants to see it arrive.
+	EventTest = "test"
 )
 
 // A Message is all that one attempt needs. It is plain data.
@@ -86,7 +89,9 @@ type Page struct {
 	IncidentURL string
 	ResolvedBy  string // for EventResolved: who or what ended it
 	Duty        *Duty  // their time on call, where the message is about that
+	Storm       *Storm // the pages that this one stands for, where it does; Incidents has the worst
 	Urgency     string // "high" or "low"; anything else counts as high, because waking somebody is the smaller mistake
+	ReplyTo     string // where a reply by mail acts; empty: nowhere
 	CallURL     string // where a phone service tells which key was pressed during a call; empty: no key is asked for
 }
 

@@ -137,7 +137,7 @@ func ntfyPriority(m Message) int {
 		return 2
 	case m.Event == EventAckExpiring:
 		return 4
-	case m.Event == EventPage && m.Page.urgent():
+	case pages(m.Event) && m.Page.urgent():
 		return 5
 	}
 	return 3
@@ -152,6 +152,8 @@ func ntfyTags(m Message) []string {
 		return []string{"white_check_mark"}
 	case EventAckExpiring:
 		return []string{"hourglass_flowing_sand"}
+	case EventTest:
+		return []string{"test_tube"}
 	case EventPage:
 		if m.Page.urgent() {
 			return []string{"rotating_light"}

@@ -70,6 +70,11 @@ func viewOf(m Message) view {
 		Next:      nextWords(m, loc),
 	}
 	switch {
+	case m.Event == EventTest:
+		v.testPage(m, loc)
+		return v
+	case len(p.Incidents) > 0 && p.Storm != nil:
+		v.storm(m, loc)
 	case len(p.Incidents) > 0:
 		v.bundle(m, loc)
 	case p.Duty != nil:

@@ -65,6 +65,10 @@ func Personal(m Method, o Options) (Endpoint, error) {
 	worded.Name, plain.Name = name, name
 	ApplyTemplates(&worded, m.SetByUser)
 	ApplyTemplates(&plain, nil)
+	if o.Replies {
+		replyTo(worded.EmailConfigs)
+		replyTo(plain.EmailConfigs)
+	}
 	asOurs := slices.Equal(textsOf(worded), textsOf(plain)) // before upstream's notifiers add to their configs
 	if cs := worded.PushoverConfigs; len(cs) > 0 {
 		sender, err := newPushover(name, m.APIURL, cs[0], plain.PushoverConfigs[0], !asOurs, o)

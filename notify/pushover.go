@@ -60,12 +60,13 @@ func newPushover(name, base string, worded, plain *amconfig.PushoverConfig, own 
 	return &pushover{w, strings.TrimRight(base, "/"), worded, plain, own}, nil
 }
 
-// pushoverPriority rings until somebody acknowledges, for a page of high urgency.
+// pushoverPriority rings until somebody acknowledges, for a page of high urgency. A test rings once, through quiet hours
+// too: nothing would end its ringing.
 func pushoverPriority(m Message) string {
 	switch {
 	case m.Event == EventPage && m.Page.urgent():
 		return "2"
-	case m.Event == EventAckExpiring:
+	case m.Event == EventAckExpiring, m.Event == EventTest && m.Page.urgent():
 		return "1"
 	}
 	return "0"

@@ -29,8 +29,8 @@ var (
 
 // Queues gives every target a queue of its own (SPEC §8): messages to one target go out in order, one at a time, and a
 // slow or dead target delays no other. It makes one attempt for each message; whether to try again is the caller's
-// decision. Attempts at one target keep the distance that its service asks for (pace.go); the first of them never waits. It is
-// safe for concurrent use.
+// decision. Attempts at one target keep the distance that its service asks for (pace.go); the first of them never waits. Where
+// many pages wait for a person they become one message (storm.go). It is safe for concurrent use.
 type Queues struct {
 	mu      sync.Mutex
 	senders map[Target]Sender
@@ -38,6 +38,7 @@ type Queues struct {
 	waiting map[string][]*list.Element // by Message.Key
 	begun   map[Target]time.Time       // the last attempt's beginning, where the next must keep a distance
 	health  map[Target]*Health         // of those that have a sender
+	link    Linker                     // nil: every page goes out on its own
 	closed  bool
 	closing chan struct{} // closed by Close: nobody waits for a distance any more
 	workers sync.WaitGroup
@@ -168,12 +169,25 @@ func (q *Queues) work(t Target, l *line) {
 		if next == nil {
 			return
 		}
-		v := q.attempt(sender, next.Message)
+		v := q.attempt(sender, q.worded(next))
 		q.ended(t, l, v)
-		if next.done != nil {
-			next.done(next.Message, v)
+		if len(next) > 1 {
+			v = within(v, len(next))
+		}
+		for _, one := range next {
+			if one.done != nil {
+				one.done(one.Message, v)
+			}
 		}
 	}
+}
+
+// worded is the message that stands for letters.
+func (q *Queues) worded(letters []*letter) Message {
+	if len(letters) == 1 {
+		return letters[0].Message
+	}
+	return summary(letters, q.link)
 }
 
 // rest waits for so long, or until the queues close.
@@ -200,9 +214,9 @@ func (q *Queues) ended(t Target, l *line, v Verdict) {
 	q.health[t].record(v, time.Now())
 }
 
-// take removes the first letter of a line, or says how long it must wait yet. An empty line is removed itself: the next
-// Enqueue starts a new one.
-func (q *Queues) take(t Target, l *line) (*letter, Sender, time.Duration) {
+// take removes the first letter of a line, with all that go out together with it, or says how long it must wait yet. An
+// empty line is removed itself: the next Enqueue starts a new one.
+func (q *Queues) take(t Target, l *line) ([]*letter, Sender, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	first := l.letters.Front()
@@ -218,19 +232,35 @@ func (q *Queues) take(t Target, l *line) (*letter, Sender, time.Duration) {
 		q.begun[t] = now
 	}
 	l.busy = true
-	next := l.letters.Remove(first).(*letter)
-	rest := q.waiting[next.Key][:0]
-	for _, e := range q.waiting[next.Key] {
-		if e != first {
-			rest = append(rest, e)
+	var next []*list.Element
+	if q.link != nil {
+		next = gather(l)
+	}
+	if next == nil {
+		next = []*list.Element{first}
+	}
+	letters := make([]*letter, len(next))
+	for i, e := range next {
+		letters[i] = q.remove(l, e)
+	}
+	return letters, q.senders[t], 0
+}
+
+// remove takes a letter out of its line.
+func (q *Queues) remove(l *line, e *list.Element) *letter {
+	gone := l.letters.Remove(e).(*letter)
+	rest := q.waiting[gone.Key][:0]
+	for _, other := range q.waiting[gone.Key] {
+		if other != e {
+			rest = append(rest, other)
 		}
 	}
 	if len(rest) == 0 {
-		delete(q.waiting, next.Key)
+		delete(q.waiting, gone.Key)
 	} else {
-		q.waiting[next.Key] = rest
+		q.waiting[gone.Key] = rest
 	}
-	return next, q.senders[t], 0
+	return gone
 }
 
 func (q *Queues) attempt(sender Sender, m Message) (v Verdict) {

@@ -28,6 +28,8 @@ type Options struct {
 	Templates *template.Template
 	// Logger gets what upstream's notifiers log. Nil is silence.
 	Logger *slog.Logger
+	// Replies says that mails to people may be answered: each names where, Page.ReplyTo.
+	Replies bool
 	// HTTP goes to every HTTP client: a dialer, for instance.
 	HTTP []commoncfg.HTTPClientOption
 }

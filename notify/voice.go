@@ -50,7 +50,7 @@ func (s *voice) Send(ctx context.Context, m Message) (v Verdict) {
 		return v
 	}
 	switch m.Event {
-	case EventPage, EventAckExpiring, EventResolved:
+	case EventPage, EventTest, EventAckExpiring, EventResolved:
 	case EventStandDown:
 		return nothingToTakeBack
 	default:
@@ -143,6 +143,8 @@ func spoken(m Message) string {
 		what += ", severity " + level
 	}
 	switch {
+	case m.Event == EventTest:
+		fmt.Fprintf(&b, "%s.", title)
 	case len(p.Incidents) > 0:
 		fmt.Fprintf(&b, "%s.", viewOf(m).Headline)
 		for _, one := range worstFirst(p.Incidents)[:min(len(p.Incidents), 3)] {

@@ -57,7 +57,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 func randomHouse(r *rand.Rand) *bhouse {
 	h := &bhouse{
-		teams: 1 + r.IntN(4), groupWait: one(r, 0, 10, 30, 60) * time.Second, groupTime: one[time.Duration](r, 1, 2, 5) * time.Minute,
+		teams: 1 + r.IntN(4), groupWait: one[time.Duration](r, 0, 10, 30, 60) * time.Second, groupTime: one[time.Duration](r, 1, 2, 5) * time.Minute,
 	}
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }

@@ -254,7 +254,8 @@ func (w *breaker) crash(down time.Duration) {
 	if w.plant != nil && w.plant.crash != nil {
 		w.plant.crash(w)
 	}
-	w.check.crashed(w.disk.events(w.check.seq))
+	w.check.crashed(w.disk.events(w.check.seq), w.sent)
+	w.sent = nil
 }
 
 // step is one turn of the engine, and what can be seen of it from outside. ok is false where nobody was there to answer.
@@ -283,7 +284,6 @@ func (w *breaker) step(in ...engine.Input) (answers []engine.Answer, ok bool) {
 	if !ok {
 		w.counts.Cut++
 		w.crash(one(w.rand, 0, 0, 5*time.Second, time.Minute, 4*time.Minute, 25*time.Minute))
-		w.check.seen(nil, w.sent)
 		return nil, false
 	}
 	var events []incident.Event
@@ -294,7 +294,9 @@ func (w *breaker) step(in ...engine.Input) (answers []engine.Answer, ok bool) {
 			w.check.fail("the history can be read", "%v", err)
 		}
 	}
-	w.check.seen(events, w.sent)
+	sent := w.sent
+	w.sent = nil
+	w.check.seen(events, sent)
 	return answers, true
 }
 

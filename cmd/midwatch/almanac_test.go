@@ -89,7 +89,7 @@ func TestAnAlmanacKeepsWhatACalendarSaidLast(t *testing.T) {
 	holds("changed", "20261231")
 
 	for what, text := range map[string]string{"a page": "<html>log in</html>", "nothing": "", "a piece": holidayOn("20270101")[:80]} {
-		h.text = text 
+		h.text = text
 		if after(10 * time.Minute) {
 			t.Errorf("%s was taken", what)
 		}

@@ -25,9 +25,11 @@ import (
 	webkit "github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
 
+	"github.com/midwatch/midwatch/chat"
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/gossip"
+	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/store"
 )
@@ -48,6 +50,8 @@ type daemon struct {
 	store   store.Store
 	outbox  *notify.Outbox
 	signer  *notify.Signer
+	replies *chat.Signer // of addresses to reply to
+	chatter *chatter
 	queues  *notify.Queues
 	courier *courier
 	almanac *almanac
@@ -125,13 +129,19 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.courier.use(cfg, d.external)
 	d.engine, err = engine.Start(ctx, engine.Options{
 		Store: d.store, Config: built.engine, Sender: d.events.watching(d.courier), Seed: seed(), Log: d.log.zap, Registerer: d.registry,
-		Observe: d.observe, Peered: d.awaitsPeers(), Inherited: d.inherit(),
+		Observe: d.observe, Happened: d.happened, Peered: d.awaitsPeers(), Inherited: d.inherit(),
 	})
 	if err != nil {
 		return err
 	}
 	d.measure()
+	d.chatter = newChatter(d)
+	d.registry.MustRegister(d.chatter)
 	d.hold(cfg, built)
+	if err := d.chatter.use(cfg); err != nil {
+		return err
+	}
+	defer d.chatter.end()
 	if err := d.join(); err != nil {
 		return err
 	}
@@ -250,18 +260,29 @@ func (d *daemon) load() (*config.Config, error) {
 func (d *daemon) open() error {
 	if *d.flags.demo {
 		d.store = store.NewMemory()
-		d.signer = d.passingSigner()
-		return nil
+		return d.sign(randomKey())
 	}
 	var err error
 	if d.store, err = openStore(filepath.Join(*d.flags.storage, storeFile), d.log.zap); err != nil {
 		return err
 	}
-	if d.signer, err = signerAt(*d.flags.storage); err != nil {
+	key, err := keyAt(*d.flags.storage)
+	if err == nil {
+		err = d.sign(key)
+	}
+	if err != nil {
 		d.log.zap.Error("links to acknowledge work only until the next restart", zap.Error(err))
-		d.signer = d.passingSigner()
+		return d.sign(randomKey())
 	}
 	return nil
+}
+
+// sign makes what signs links, and addresses to reply to.
+func (d *daemon) sign(key []byte) (err error) {
+	if d.signer, err = notify.NewSigner(key); err == nil {
+		d.replies, err = chat.NewSigner(key)
+	}
+	return err
 }
 
 // built is what a configuration becomes.
@@ -305,7 +326,7 @@ func (d *daemon) build(cfg *config.Config) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	endpoints, err := senders(cfg, notify.Options{Templates: tmpl, Logger: d.log.slog}, notify.Log(d.log.zap), d.outbox)
+	endpoints, err := senders(cfg, notify.Options{Templates: tmpl, Logger: d.log.slog, Replies: cfg.Chat.Mail != nil}, notify.Log(d.log.zap), d.outbox)
 	if err != nil {
 		return built{}, err
 	}
@@ -350,6 +371,9 @@ func (d *daemon) tryReload() error {
 	if err := d.tracing.ApplyConfig(cfg.Upstream.TracingConfig); err != nil {
 		return fmt.Errorf("tracing: %w", err)
 	}
+	if err := d.chatter.use(cfg); err != nil {
+		return err
+	}
 	// The new senders first, so that whatever the engine sends under the new configuration finds its way.
 	d.queues.SetSenders(b.senders)
 	d.courier.use(cfg, d.external)
@@ -360,13 +384,11 @@ func (d *daemon) tryReload() error {
 	return nil
 }
 
-// passingSigner signs links that die with the process.
-func (d *daemon) passingSigner() *notify.Signer {
-	s, err := notify.NewSigner(randomKey())
-	if err != nil {
-		panic(err) // the key has the length that is asked for
+// happened is told what went into the history.
+func (d *daemon) happened(events []incident.Event) {
+	if c := d.chatter; c != nil {
+		c.happened(events)
 	}
-	return s
 }
 
 // sayHello tells somebody who started Midwatch without a configuration what to do next.

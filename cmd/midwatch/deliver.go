@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/midwatch/midwatch/chat"
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/incident"
@@ -24,6 +25,31 @@ type courier struct {
 	mu       sync.RWMutex
 	external *url.URL
 	users    map[string]config.User
+	answers  *services // by which people may answer; nil: by none
+}
+
+// answering says by which services people may answer a page.
+func (c *courier) answering(s *services) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers = s
+}
+
+// answerable gives a page its link to acknowledge, and whatever other ways there are to answer it.
+func (c *courier) answerable(p *notify.Page, ids string, d engine.Delivery) {
+	expires := d.Created.Add(notify.TokenLife)
+	token := c.signer.Sign(notify.Claim{Incident: ids, User: d.User, Page: c.key(d.Key), Expires: expires})
+	p.AckURL = c.link("ack", token)
+	if c.answers == nil {
+		return
+	}
+	if t := c.answers.twilio; t != nil {
+		first, _, _ := strings.Cut(ids, ",")
+		p.CallURL = t.CallURL(first, token)
+	}
+	if m := c.answers.mailbox; m != nil {
+		p.ReplyTo = orElse(m.Address(chat.Claim{Incident: ids, User: d.User, Expires: expires}), m.Name+"@"+m.Domain)
+	}
 }
 
 // use takes a configuration: whom there is, and under which address people reach us.
@@ -115,9 +141,7 @@ func (c *courier) page(s engine.Send) *notify.Page {
 		Urgency:     s.Urgency,
 	}
 	if i.Open() {
-		p.AckURL = c.link("ack", c.signer.Sign(notify.Claim{
-			Incident: i.ID(), User: d.User, Page: c.key(d.Key), Expires: d.Created.Add(notify.TokenLife),
-		}))
+		c.answerable(p, i.ID(), d)
 	}
 	return p
 }
@@ -131,10 +155,8 @@ func (c *courier) bundle(s engine.Send) *notify.Page {
 	p := &notify.Page{
 		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via, Reason: d.Reason, NextAt: s.NextAt,
 		Urgency: s.Urgency, IncidentURL: c.link(),
-		AckURL: c.link("ack", c.signer.Sign(notify.Claim{
-			Incident: joinIDs(d.Incidents), User: d.User, Page: c.key(d.Key), Expires: d.Created.Add(notify.TokenLife),
-		})),
 	}
+	c.answerable(p, joinIDs(d.Incidents), d)
 	for _, i := range s.Digest {
 		p.Incidents = append(p.Incidents, notify.Brief{Incident: i.ID(), Title: i.Title, Severity: i.Severity, OpenedAt: i.OpenedAt})
 	}

@@ -49,6 +49,9 @@ func (d *daemon) handler() http.Handler {
 		Concurrency: *d.flags.getLimit,
 		Timeout:     *d.flags.timeout,
 	}))
+	for path, h := range d.chatter.handlers() {
+		mux.Handle(path, measured.Instrument(path, h))
+	}
 	d.sidePaths(mux, measured)
 	if d.prefix == "/" {
 		return d.traced(mux)

@@ -27,7 +27,6 @@ import (
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/examples"
 	"github.com/midwatch/midwatch/gossip"
-	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/store"
 	"github.com/midwatch/midwatch/store/bolt"
@@ -275,8 +274,8 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// signerAt reads the secret of acknowledge links, or makes it.
-func signerAt(dir string) (*notify.Signer, error) {
+// keyAt reads the secret of links and of addresses to reply to, or makes it.
+func keyAt(dir string) ([]byte, error) {
 	path := filepath.Join(dir, keyFile)
 	key, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -286,7 +285,7 @@ func signerAt(dir string) (*notify.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the secret of acknowledge links: %w", err)
 	}
-	return notify.NewSigner(key)
+	return key, nil
 }
 
 func randomKey() []byte {

@@ -1,0 +1,441 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/midwatch/midwatch/chat"
+	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/notify"
+)
+
+// A desk does what people ask for in chats, by mail and by phone. It is a chat.Desk.
+type desk struct {
+	engine *engine.Engine
+	signer *notify.Signer
+	link   func(parts ...string) string
+	log    *zap.Logger
+	now    func() time.Time
+
+	mu     sync.RWMutex
+	people map[string]string // "slack U024BE7LH" → user
+	users  map[string]config.User
+}
+
+const (
+	deskTime   = 10 * time.Second // how long a request may wait for the engine
+	shownOpen  = 10               // open incidents in one answer
+	shownDuty  = 20               // schedules in one answer
+	cardLines  = 8                // of the timeline on a card
+	phoneName  = "phone"          // how the configuration calls the number behind text messages
+	showClock  = "Mon 15:04 MST"
+	helpAnswer = `ack 12 · resolve 12 [how] · escalate 12 · snooze 12 30m · note 12 text · undo 12
+page bo 12 · oncall [schedule] · who · show [12] · help
+The number can be left out where only one incident is meant.`
+)
+
+// use takes a configuration: who speaks under which ID.
+func (d *desk) use(cfg *config.Config) {
+	people := map[string]string{}
+	for name, u := range cfg.Users {
+		for service, id := range u.Chat {
+			people[service+" "+id] = name
+		}
+		for _, m := range u.Methods {
+			for _, number := range phonesOf(m) {
+				if key := phoneName + " " + number; people[key] == "" {
+					people[key] = name
+				}
+			}
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.people, d.users = people, cfg.Users
+}
+
+// phonesOf are the numbers of a contact method: who answers from one of them is its user.
+func phonesOf(m config.Method) []string {
+	switch own := m.Own.(type) {
+	case *notify.SMS:
+		return []string{own.To}
+	case *notify.Voice:
+		return []string{own.To}
+	}
+	return nil
+}
+
+// Handle implements chat.Desk.
+func (d *desk) Handle(ctx context.Context, r chat.Request) chat.Reply {
+	ctx, cancel := context.WithTimeout(ctx, deskTime)
+	defer cancel()
+	if r.Verb == chat.Help {
+		return chat.Reply{Text: helpAnswer, Private: true}
+	}
+	user, about := d.speaker(r)
+	if user == "" {
+		return chat.Reply{Err: true, Private: true, Text: fmt.Sprintf(
+			"Midwatch does not know you here. Whoever runs it adds this to your user in the configuration: chat: {%s: %q}", keyOf(r.From.Service), r.From.ID)}
+	}
+	switch r.Verb {
+	case chat.OnCall, chat.Who:
+		return chat.Reply{Text: d.duty(ctx, r.Text)}
+	case chat.Page:
+		if r.Incident == "" && about == "" && r.Card == (chat.Ref{}) {
+			return chat.Reply{Err: true, Private: true, Text: "Page whom for which incident? Write: page bo 12"}
+		}
+	}
+	ids, err := d.meant(ctx, r, user, about)
+	if err != nil {
+		return chat.Reply{Err: true, Private: true, Text: err.Error()}
+	}
+	if r.Verb == chat.Show && len(ids) != 1 {
+		return chat.Reply{Text: d.open(ctx), Private: true}
+	}
+	if len(ids) == 0 {
+		return chat.Reply{} // somebody speaks of something else
+	}
+	var texts []string
+	out := chat.Reply{}
+	for _, id := range ids {
+		reply := d.act(ctx, r, user, id)
+		texts = append(texts, reply.Text)
+		out.Card, out.Err, out.Again = reply.Card, out.Err || reply.Err, out.Again || reply.Again
+	}
+	out.Text = strings.Join(texts, "\n")
+	out.Private = out.Err
+	return out
+}
+
+func keyOf(service string) string {
+	if service == chat.ServiceSMS || service == chat.ServiceVoice {
+		return phoneName
+	}
+	return service
+}
+
+// speaker is who asks, and what the claim they came with is about.
+func (d *desk) speaker(r chat.Request) (user, about string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	known := func(name string) string {
+		if _, ok := d.users[name]; ok {
+			return name
+		}
+		return ""
+	}
+	switch {
+	case r.Claim != nil:
+		return known(r.Claim.User), r.Claim.Incident
+	case r.Token != "":
+		if claim, err := d.signer.Verify(r.Token, d.now()); err == nil {
+			return known(claim.User), claim.Incident
+		}
+	}
+	if r.From.Service == chat.ServicePushover {
+		return known(r.From.Name), ""
+	}
+	return known(d.people[keyOf(r.From.Service)+" "+r.From.ID]), ""
+}
+
+// meant are the incidents that are asked about: the one named, that of the claim or the card, or the only one that waits for
+// the user. The error says what to write.
+func (d *desk) meant(ctx context.Context, r chat.Request, user, about string) ([]string, error) {
+	switch all := splitIDs(about); {
+	case len(all) > 1 && slices.Contains(all, r.Incident):
+		return all, nil // a call about several: one key acknowledges them
+	case r.Incident != "":
+		return []string{r.Incident}, nil
+	case r.Card != (chat.Ref{}):
+		if id := d.incidentOf(r.Card); id != "" {
+			return []string{id}, nil
+		}
+		if about == "" {
+			return nil, nil
+		}
+	}
+	if about != "" {
+		return splitIDs(about), nil
+	}
+	list, _, err := d.engine.Incidents(ctx, engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1000)
+	if err != nil {
+		return nil, errors.New("Midwatch cannot read its incidents now; try again in a few seconds") //nolint:staticcheck // for people
+	}
+	var mine []string
+	for _, v := range list {
+		if slices.Contains(v.Paged, user) || v.AckedBy == user {
+			mine = append(mine, v.ID())
+		}
+	}
+	switch {
+	case r.Verb == chat.Show:
+		return nil, nil
+	case len(mine) == 1:
+		return mine, nil
+	case len(mine) > 1:
+		return nil, fmt.Errorf("several are open for you: %s. Which one? Write: %s %s", strings.Join(mine[:min(len(mine), shownOpen)], ", "), r.Verb, strings.TrimPrefix(mine[0], incidentPrefix))
+	case len(list) == 0:
+		return nil, errors.New("nothing is open")
+	}
+	return nil, fmt.Errorf("none of the open incidents has paged you. Which one? Write: %s %s", r.Verb, strings.TrimPrefix(list[0].ID(), incidentPrefix))
+}
+
+// incidentOf is the incident whose card is at a place; empty: it is none of ours.
+func (d *desk) incidentOf(at chat.Ref) string {
+	for name, value := range d.engine.Memos("card/") {
+		var m cardMemo
+		if json.Unmarshal([]byte(value), &m) == nil && m.Ref == at {
+			_, rest, _ := strings.Cut(name, "/")
+			number, _, _ := strings.Cut(rest, "/")
+			return incidentPrefix + number
+		}
+	}
+	return ""
+}
+
+// act does one thing to one incident, and says what came of it.
+func (d *desk) act(ctx context.Context, r chat.Request, user, id string) chat.Reply {
+	a := engine.Action{Incident: id, By: user, Via: r.From.Service, Text: r.Text}
+	var done string
+	switch r.Verb {
+	case chat.Show:
+		return d.shown(ctx, id)
+	case chat.Ack:
+		a.Verb, done = engine.Acknowledge, "acknowledged"
+	case chat.Undo:
+		a.Verb, done = engine.Unacknowledge, "triggered again"
+	case chat.Resolve:
+		a.Verb, done = engine.Resolve, "resolved"
+	case chat.Escalate:
+		a.Verb, done = engine.Escalate, "escalated"
+	case chat.Snooze:
+		if r.For == 0 {
+			return chat.Reply{Err: true, Text: fmt.Sprintf("Snooze %s for how long? Write: snooze %s 30m", id, strings.TrimPrefix(id, incidentPrefix))}
+		}
+		a.Verb, a.For, done = engine.Snooze, r.For, "snoozed for "+r.For.String()
+	case chat.Note:
+		a.Verb, done = engine.AddNote, "noted"
+	case chat.Page:
+		a.Verb, a.User, a.Text, done = engine.AddResponder, d.userOf(r.From.Service, r.User), "", "paged "+r.User
+	default:
+		return chat.Reply{Err: true, Text: helpAnswer}
+	}
+	answer := d.engine.Do(ctx, a)
+	var refused *engine.Error
+	switch {
+	case errors.As(answer.Err, &refused):
+		return chat.Reply{Err: true, Text: id + ": " + refused.Message}
+	case errors.Is(answer.Err, engine.ErrUnsaved):
+		done += " in memory only: the disk of Midwatch takes no writes"
+	case answer.Err != nil:
+		return chat.Reply{Err: true, Again: true, Text: id + ": not done, Midwatch is overloaded or shutting down; try again in a few seconds"}
+	case r.Text != "" && (r.Verb == chat.Ack || r.Verb == chat.Escalate):
+		d.engine.Do(ctx, engine.Action{Verb: engine.AddNote, Incident: id, By: user, Via: a.Via, Text: r.Text})
+	}
+	d.log.Info("a person acted", zap.String("incident", id), zap.String("verb", string(a.Verb)), zap.String("by", user), zap.String("from", r.From.String()))
+	return chat.Reply{Text: fmt.Sprintf("%s %s by %s", id, done, user), Card: d.cardOf(ctx, id)}
+}
+
+// userOf reads a mention, or a name as people write it.
+func (d *desk) userOf(service, text string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	id := strings.TrimSuffix(strings.TrimPrefix(text, "<@"), ">")
+	id, _, _ = strings.Cut(id, "|")
+	if user := d.people[keyOf(service)+" "+id]; user != "" {
+		return user
+	}
+	name := strings.TrimPrefix(text, "@")
+	for user, u := range d.users {
+		if strings.EqualFold(user, name) || strings.EqualFold(u.FullName, name) {
+			return user
+		}
+	}
+	return name
+}
+
+// duty says who is on call: everywhere, or in the schedules that a word means.
+func (d *desk) duty(ctx context.Context, word string) string {
+	duties, err := d.engine.Duties(ctx, time.Time{})
+	if err != nil {
+		return "Midwatch cannot read its schedules now; try again in a few seconds."
+	}
+	word = strings.TrimSpace(word)
+	wanted := map[string]bool{}
+	for name, p := range d.engine.Config().Policies {
+		if strings.EqualFold(name, word) {
+			for _, s := range p.Steps {
+				for _, t := range s.Notify {
+					wanted[t.Schedule] = t.Schedule != ""
+				}
+			}
+		}
+	}
+	var lines []string
+	for _, v := range duties {
+		if word != "" && !strings.EqualFold(v.Schedule, word) && !wanted[v.Schedule] {
+			continue
+		}
+		who := strings.Join(v.Users, ", ")
+		if who == "" {
+			who = "nobody"
+			if v.Declared {
+				who = "nobody, as planned"
+			}
+		}
+		line := v.Schedule + ": " + who
+		if !v.Until.IsZero() {
+			line += v.Until.In(d.zoneOf(v.Schedule)).Format(", until " + showClock)
+		}
+		lines = append(lines, line)
+	}
+	switch {
+	case len(lines) == 0 && word != "":
+		return fmt.Sprintf("There is no schedule or policy %q. Write oncall for all of them.", word)
+	case len(lines) == 0:
+		return "There are no schedules."
+	case len(lines) > shownDuty:
+		lines = append(lines[:shownDuty], fmt.Sprintf("and %d more; write oncall and a schedule's name", len(lines)-shownDuty))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (d *desk) zoneOf(schedule string) *time.Location {
+	if s := d.engine.Schedule(schedule); s != nil {
+		return s.Spec().Zone
+	}
+	return time.UTC
+}
+
+// open lists what is open.
+func (d *desk) open(ctx context.Context) string {
+	list, _, err := d.engine.Incidents(ctx, engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1000)
+	if err != nil {
+		return "Midwatch cannot read its incidents now; try again in a few seconds."
+	}
+	if len(list) == 0 {
+		return "Nothing is open."
+	}
+	slices.SortStableFunc(list, func(a, b engine.View) int { return cmp.Compare(a.Severity, b.Severity) })
+	var lines []string
+	for i, v := range list {
+		if i == shownOpen {
+			lines = append(lines, fmt.Sprintf("and %d more: %s", len(list)-shownOpen, d.link()))
+			break
+		}
+		lines = append(lines, lineOf(v))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func lineOf(v engine.View) string {
+	line := fmt.Sprintf("%s %s %s: %s", v.ID(), v.Severity, v.Status, v.Title)
+	if v.AckedBy != "" && v.Status == incident.Acked {
+		line += " (" + v.AckedBy + ")"
+	}
+	return line
+}
+
+// shown is one incident in words.
+func (d *desk) shown(ctx context.Context, id string) chat.Reply {
+	n, err := incident.ParseID(id)
+	if err != nil {
+		return chat.Reply{Err: true, Text: err.Error()}
+	}
+	v, err := d.engine.Incident(ctx, n)
+	if err != nil {
+		return chat.Reply{Err: true, Text: "There is no incident " + id}
+	}
+	text := lineOf(v)
+	if next := nextOf(v); next != "" {
+		text += "\n" + next
+	}
+	return chat.Reply{Text: text + "\n" + d.link("incidents", v.ID()), Card: d.cardOf(ctx, id)}
+}
+
+func nextOf(v engine.View) string {
+	if v.NextAt.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s, unless somebody acknowledges", orElse(strings.Join(v.NextWho, ", "), "nobody"), v.NextAt.UTC().Format("15:04 MST"))
+}
+
+// cardOf is an incident as chats show it; nil: there is none.
+func (d *desk) cardOf(ctx context.Context, id string) *chat.Card {
+	n, err := incident.ParseID(id)
+	if err != nil {
+		return nil
+	}
+	v, err := d.engine.Incident(ctx, n)
+	if err != nil {
+		return nil
+	}
+	events, err := d.engine.Timeline(ctx, n)
+	if err != nil {
+		return nil
+	}
+	c := d.card(v, events)
+	return &c
+}
+
+func (d *desk) card(v engine.View, events []incident.Event) chat.Card {
+	c := chat.Card{
+		Incident: v.ID(), Title: v.Title, Severity: v.Severity, Status: string(v.Status), Team: v.Policy, OpenedAt: v.OpenedAt,
+		Who: v.Paged, Next: nextOf(v), IncidentURL: d.link("incidents", v.ID()), RunbookURL: runbook(v.Incident, v.Alerts),
+	}
+	if v.Status == incident.Acked {
+		c.Who = []string{v.AckedBy}
+	}
+	for _, name := range sortedKeys(v.Labels) {
+		c.Labels = append(c.Labels, [2]string{name, v.Labels[name]})
+	}
+	for _, e := range events[max(0, len(events)-cardLines):] {
+		c.Lines = append(c.Lines, said(e))
+	}
+	ack := chat.Action{Verb: chat.Ack, Label: "Acknowledge"}
+	resolve := chat.Action{Verb: chat.Resolve, Label: "Resolve", Confirm: "Resolve " + v.ID() + "?"}
+	switch v.Status {
+	case incident.Triggered:
+		c.Actions = []chat.Action{ack, {Verb: chat.Escalate, Label: "Escalate"}, {Verb: chat.Snooze, Label: "Snooze 1h", For: time.Hour}, resolve}
+	case incident.Acked:
+		c.Actions = []chat.Action{resolve, {Verb: chat.Undo, Label: "Undo acknowledgement"}, {Verb: chat.Escalate, Label: "Escalate"}}
+	}
+	return c
+}
+
+// said is an event as one line of a thread.
+func said(e incident.Event) string {
+	who := orElse(e.By, "Midwatch")
+	line := strings.ReplaceAll(e.Kind, "_", " ")
+	switch e.Kind {
+	case incident.Paged, incident.PageFailed:
+		line = "paged " + e.User + " by " + e.Via
+		if e.Kind == incident.PageFailed {
+			line = "could not page " + orElse(e.User, e.Receiver) + " by " + e.Via
+		}
+	case incident.Acknowledged, incident.ResolvedEvent, incident.Escalated, incident.Reassigned, incident.Snoozed:
+		line = who + " " + line
+	case incident.Note:
+		line = who + ": " + e.Text
+	case incident.Notification:
+		line = "told " + orElse(e.User, e.Receiver)
+	}
+	if e.Reason != "" && e.Kind != incident.Note {
+		line += " (" + e.Reason + ")"
+	}
+	return e.At.UTC().Format("15:04 ") + line
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

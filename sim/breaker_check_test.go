@@ -1,0 +1,903 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/oncall"
+	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/store"
+)
+
+// A violation is a promise that was broken.
+type violation struct {
+	rule string // the promise
+	what string // how it was broken
+	at   time.Duration
+}
+
+func (v violation) Error() string {
+	return fmt.Sprintf("at %s: %s: %s", FormatElapsed(v.at), v.rule, v.what)
+}
+
+// A seat is whom to page, and by what rules; a channel has none.
+type seat struct {
+	user, receiver string
+	rules          []escalation.Rule
+}
+
+// A bpage is a page as it is seen to leave.
+type bpage struct {
+	key, parent, bundle string
+	incident            int
+	place               string
+	user, via, receiver string
+}
+
+// A checker holds what leaves the engine against what was promised. What it knows it has from the history as the API
+// tells it, from what is sent, from the answers, from the API's views and from the file.
+type checker struct {
+	w         *breaker
+	seq       uint64 // of the newest line of the history that it has seen
+	events    []incident.Event
+	ladders   map[int]*bladder
+	bundles   map[string][]string // the pages that a bundle stands for
+	turns     map[string]int
+	silences  []bsilence
+	overrides []boverride
+	asked     map[string][]engine.Action // what people did, by incident
+	acked     []engine.Action            // acknowledgements that were answered
+	clear     map[string]time.Duration   // when an identity last had no alert
+	looked    time.Duration
+	highest   int // number of incidents
+}
+
+// A bsilence is one that was answered for, or that may have been made.
+type bsilence struct {
+	id           string
+	name, value  string
+	from, to     time.Time
+	ending, over bool
+}
+
+type boverride struct {
+	schedule string
+	oncall.Override
+	sure     bool // it was answered for
+	dropping bool // somebody asked to take it back, and nobody answered
+}
+
+func newChecker(w *breaker) *checker {
+	return &checker{
+		w: w, ladders: map[int]*bladder{}, bundles: map[string][]string{}, turns: map[string]int{},
+		asked: map[string][]engine.Action{}, clear: map[string]time.Duration{},
+	}
+}
+
+func (c *checker) fail(rule, format string, args ...any) {
+	panic(violation{rule, fmt.Sprintf(format, args...), c.w.elapsed})
+}
+
+// seen takes in what one turn led to: lines of the history, then what left.
+func (c *checker) seen(events []incident.Event, sends []engine.Send) {
+	now := c.w.elapsed
+	for _, e := range events {
+		if e.Seq != c.seq+1 {
+			c.fail("the history has no gaps", "line %d is followed by line %d", c.seq, e.Seq)
+		}
+		c.seq = e.Seq
+		c.events = append(c.events, e)
+		t, ok := c.w.disk.written[e.Seq]
+		if !ok {
+			t = now // the disk is full
+		}
+		c.happened(e, t)
+	}
+	for _, s := range sends {
+		for _, p := range c.pagesOf(s) {
+			c.w.counts.Pages++
+			l := c.ladders[p.incident]
+			if l == nil {
+				c.fail("the timeline explains every page", "%s left, and the history knows no such incident", p.key)
+			}
+			l.sent(p, now)
+		}
+	}
+	if len(events) > 0 || len(sends) > 0 {
+		c.weigh()
+	}
+}
+
+func (c *checker) happened(e incident.Event, t time.Duration) {
+	if e.Kind == incident.Opened {
+		c.opened(e, t)
+	}
+	if e.Incident == "" {
+		for _, id := range e.Incidents {
+			if n, err := incident.ParseID(id); err == nil && c.ladders[n] != nil {
+				c.ladders[n].happened(e, t)
+			}
+		}
+		return
+	}
+	n, _ := incident.ParseID(e.Incident)
+	l := c.ladders[n]
+	if l == nil {
+		c.fail("the timeline explains every page", "%s: %s, and it never opened", e.Incident, e.Kind)
+	}
+	c.w.note("%s %s %s%s%s", e.Incident, e.Kind, e.By, e.User, e.Receiver)
+	switch e.Kind {
+	case incident.ResolvedEvent:
+		c.resolved(l, e, t)
+	case incident.Escalated, incident.Reassigned, incident.Snoozed:
+		verbs := map[string]engine.Verb{incident.Escalated: engine.Escalate, incident.Reassigned: engine.Reassign, incident.Snoozed: engine.Snooze}
+		c.explain(l, verbs[e.Kind], e.By)
+	}
+	l.happened(e, t)
+}
+
+// opened is about an incident that is new.
+func (c *checker) opened(e incident.Event, t time.Duration) {
+	n, err := incident.ParseID(e.Incident)
+	if err != nil || n != c.highest+1 {
+		c.fail("incidents are numbered in order", "%s opened after INC-%d", e.Incident, c.highest)
+	}
+	c.highest = n
+	c.w.counts.Incidents++
+	id := c.identityOf(n)
+	for _, o := range c.ladders {
+		if o.identity != id {
+			continue
+		}
+		if o.open() {
+			c.fail("there is at most one open incident per identity", "%s opened, and %s is %s", e.Incident, o.name(), o.status)
+		}
+		if t-o.resolvedAt < c.w.cfg.ReopenWindow {
+			c.fail("within the reopen window the same incident reopens", "%s opened %s after %s was resolved", e.Incident, t-o.resolvedAt, o.name())
+		}
+	}
+	l := &bladder{
+		c: c, n: n, identity: id, policy: c.w.cfg.Policies[e.Policy], auto: c.w.cfg.Incidents[id.Receiver].AutoResolve,
+		keys: map[string]*bkey{}, hoursSince: -1,
+	}
+	c.ladders[n] = l
+	firing, loud := c.firing(id)
+	if firing == 0 && !c.anyTold(id) {
+		c.fail("an incident opens for alerts that fire", "%s opened for %v, and none of its alerts fires", l.name(), id)
+	}
+	if loud == 0 && firing > 0 && !c.silenceEndsNow() {
+		c.fail("a silence holds from its 200 on", "%s opened, and all its alerts are silenced", l.name())
+	}
+}
+
+// identityOf asks the API, or the disk, what makes the incident.
+func (c *checker) identityOf(n int) incident.Identity {
+	if c.w.e != nil {
+		if v, err := c.w.e.Incident(context.Background(), n); err == nil {
+			return v.Identity
+		}
+	}
+	return c.w.disk.identity(n)
+}
+
+// resolved holds that an incident ends by its source, by a person or by its own rule, never by a restart.
+func (c *checker) resolved(l *bladder, e incident.Event, t time.Duration) {
+	if e.By != "" {
+		c.explain(l, engine.Resolve, e.By)
+		return
+	}
+	if !l.auto {
+		l.fail("an incident resolves only by its source, a person or its own rule", "it resolved by itself, and auto_resolve is off")
+	}
+	for _, s := range c.w.sources {
+		if !s.over && s.accepted >= 0 && s.accepted < t && c.belongs(s, l.identity) && c.loudSince(s) {
+			l.fail("an incident resolves only by its source, a person or its own rule", "it resolved (%s), and %v fires", e.Reason, s.labels)
+		}
+	}
+}
+
+// loudSince tells whether the engine has had a moment to hear of the alert unsilenced.
+func (c *checker) loudSince(s *bsource) bool { return s.spoken >= 0 && s.spoken < c.w.elapsed }
+
+// firing counts an identity's alerts that fire, and those that no silence covers.
+func (c *checker) firing(id incident.Identity) (all, loud int) {
+	for _, s := range c.w.sources {
+		if s.over || s.accepted < 0 || !c.belongs(s, id) {
+			continue
+		}
+		if all++; !c.silencedAlert(s.labels) {
+			loud++
+		}
+	}
+	return all, loud
+}
+
+// anyTold tells whether the engine may believe that an alert fires: one whose news may have been cut off.
+func (c *checker) anyTold(id incident.Identity) bool {
+	return slices.ContainsFunc(c.w.sources, func(s *bsource) bool { return c.belongs(s, id) })
+}
+
+// belongs tells whether the alert is one of the identity's.
+func (c *checker) belongs(s *bsource, id incident.Identity) bool {
+	receiver, scope, group := c.place(s.labels)
+	if receiver != id.Receiver {
+		return false
+	}
+	if scope == incident.ScopeAlert {
+		return id.Alert == fmt.Sprintf("%016x", (&router.Alert{Labels: s.labels}).Fingerprint())
+	}
+	return strings.HasSuffix(id.GroupKey, ":"+group)
+}
+
+// place is where the file's routes send an alert, and its group's labels.
+func (c *checker) place(ls router.Labels) (receiver string, scope incident.Scope, group string) {
+	set := model.LabelSet{}
+	for _, l := range ls {
+		set[model.LabelName(l.Name)] = model.LabelValue(l.Value)
+	}
+	route := c.w.cfg.Routing.Root.Match(set)[0]
+	by := model.LabelSet{}
+	for name := range route.RouteOpts.GroupBy {
+		if v, ok := set[name]; ok {
+			by[name] = v
+		}
+	}
+	return route.RouteOpts.Receiver, c.w.cfg.Incidents[route.RouteOpts.Receiver].Scope, by.String()
+}
+
+// key names an alert's identity as far as can be told before an incident has it.
+func (c *checker) placeKey(ls router.Labels) string {
+	receiver, scope, group := c.place(ls)
+	if scope == incident.ScopeAlert {
+		group = ls.String()
+	}
+	return receiver + group
+}
+
+// ---- silences
+
+func (c *checker) silencedAlert(ls router.Labels) bool {
+	wall := c.w.wall()
+	for _, s := range c.silences {
+		if !s.over && !s.ending && !wall.Before(s.from) && wall.Before(s.to) && ls.Get(s.name) == s.value {
+			return true
+		}
+	}
+	for _, m := range c.w.cfg.Maintenance {
+		if _, within := m.Windows.At(wall); within && ls.Get(m.Matchers[0][0].Name) == m.Matchers[0][0].Value {
+			return true
+		}
+	}
+	return false
+}
+
+// silenceEndsNow tells whether a silence might just have ended that the engine has not turned yet.
+func (c *checker) silenceEndsNow() bool {
+	return slices.ContainsFunc(c.silences, func(s bsilence) bool { return s.ending })
+}
+
+// silencedNow tells whether all of the incident's alerts that fire are silenced. One that has none keeps its peace for as
+// long as the last that fired are.
+func (c *checker) silencedNow(l *bladder) bool {
+	all, loud := c.firing(l.identity)
+	return all > 0 && loud == 0
+}
+
+// weigh looks which incidents' paging is paused.
+func (c *checker) weigh() {
+	for _, s := range c.w.sources {
+		switch {
+		case s.over || s.accepted < 0 || c.silencedAlert(s.labels):
+			s.spoken = -1
+		case s.spoken < 0:
+			s.spoken = c.w.elapsed
+		}
+	}
+	for _, l := range c.ladders {
+		if !l.open() {
+			continue
+		}
+		paused := c.silencedNow(l)
+		if all, _ := c.firing(l.identity); all == 0 {
+			paused = false
+		}
+		if l.paused && !paused {
+			l.free = max(l.free, c.w.elapsed)
+		}
+		l.paused = paused
+	}
+}
+
+func (c *checker) silenceIDs() (ids []string) {
+	if c.w.e == nil {
+		return nil
+	}
+	for _, s := range c.w.e.Router().Silences() {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// perhaps is a silence that nobody answered for: what is there after the next start was made.
+func (c *checker) perhaps([]string) {}
+
+func (c *checker) silenced(s router.Silence) {
+	m := s.Matchers[0][0]
+	c.silences = append(c.silences, bsilence{id: s.ID, name: m.Name, value: m.Value, from: s.StartsAt, to: s.EndsAt})
+	c.weigh()
+}
+
+func (c *checker) ending(id string) { c.silenceAt(id).ending = true }
+
+func (c *checker) ended(id string) {
+	s := c.silenceAt(id)
+	s.over, s.ending = true, false
+	c.weigh()
+}
+
+func (c *checker) silenceAt(id string) *bsilence {
+	for i := range c.silences {
+		if c.silences[i].id == id {
+			return &c.silences[i]
+		}
+	}
+	panic("no such silence: " + id)
+}
+
+// reconcile asks the API, after a start, what became of what nobody answered for, and holds what was answered for.
+func (c *checker) reconcile() {
+	there := map[string]router.Silence{}
+	for _, s := range c.w.e.Router().Silences() {
+		there[s.ID] = s
+	}
+	wall := c.w.wall()
+	for i := range c.silences {
+		s := &c.silences[i]
+		is, known := there[s.id]
+		if s.ending && known && is.EndsAt.Before(s.to) {
+			s.over = true
+		}
+		s.ending = false
+		if !s.over && wall.Before(s.to) && (!known || is.EndsAt.Before(s.to)) {
+			c.fail("a silence holds from its 200 on", "silence %s of %s=%s is gone after a start", s.id, s.name, s.value)
+		}
+		delete(there, s.id)
+	}
+	for _, id := range slices.Sorted(maps.Keys(there)) {
+		if s := there[id]; s.Comment == "breaker" {
+			c.silences = append(c.silences, bsilence{id: id, name: s.Matchers[0][0].Name, value: s.Matchers[0][0].Value, from: s.StartsAt, to: s.EndsAt})
+		}
+	}
+	c.reconcileOverrides()
+}
+
+// ---- who is on call
+
+// onCall is who is on call by the file's schedule and the overrides that were answered for, in their order.
+func (c *checker) onCall(schedule string, at time.Time) []string {
+	s := c.w.cfg.Schedules[schedule]
+	if s == nil {
+		return nil
+	}
+	users := slices.Clone(s.At(at).Users())
+	type place struct{ user string }
+	var places []place
+	for _, u := range users {
+		places = append(places, place{u})
+	}
+	for _, o := range c.overrides {
+		if o.schedule != schedule || at.Before(o.Start) || !at.Before(o.End) {
+			continue
+		}
+		switch o.Kind {
+		case oncall.Take:
+			places = []place{{o.User}}
+		case oncall.Add:
+			places = append(places, place{o.User})
+		case oncall.Remove:
+			places = slices.DeleteFunc(places, func(p place) bool { return p.user == o.User })
+		case oncall.Replace:
+			for i := range places {
+				if places[i].user == o.User {
+					places[i].user = o.With
+				}
+			}
+		}
+	}
+	users = nil
+	for _, p := range places {
+		if !slices.Contains(users, p.user) {
+			users = append(users, p.user)
+		}
+	}
+	return users
+}
+
+func (c *checker) overriding(schedule string, o oncall.Override) {
+	c.overrides = append(c.overrides, boverride{schedule: schedule, Override: o})
+}
+
+// overridden is the answer to the override before; an empty id is a refusal.
+func (c *checker) overridden(schedule, id string) {
+	last := len(c.overrides) - 1
+	if id == "" {
+		c.overrides = c.overrides[:last]
+		return
+	}
+	c.overrides[last].ID, c.overrides[last].sure = id, true
+}
+
+func (c *checker) overrideIDs(schedule string) (ids []string) {
+	for _, o := range c.overrides {
+		if o.schedule == schedule {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+func (c *checker) dropping(_, id string) {
+	for i := range c.overrides {
+		if c.overrides[i].ID == id {
+			c.overrides[i].dropping = true
+		}
+	}
+}
+
+func (c *checker) dropped(_, id string, ok bool) {
+	c.overrides = slices.DeleteFunc(c.overrides, func(o boverride) bool { return ok && o.ID == id })
+	for i := range c.overrides {
+		if c.overrides[i].ID == id {
+			c.overrides[i].dropping = false
+		}
+	}
+}
+
+func (c *checker) swapInDoubt(string, []string) {}
+
+// swapped is a swap that was accepted: the other has the places in that time.
+func (c *checker) swapped(schedule string, s engine.Swap, is engine.Swap) {
+	for i, id := range is.Overrides {
+		o := oncall.Override{ID: id, Kind: oncall.Replace, User: s.User, With: s.With, Start: s.From, End: s.To}
+		if len(is.Overrides) > 1 { // one for each stretch
+			o.Start, o.End = is.Gives[i].Start, is.Gives[i].End
+		} else if len(is.Gives) > 0 {
+			o.Start, o.End = is.Gives[0].Start, is.Gives[len(is.Gives)-1].End
+		}
+		c.overrides = append(c.overrides, boverride{schedule: schedule, Override: o, sure: true})
+	}
+}
+
+func (c *checker) reconcileOverrides() {
+	for i := range 4 {
+		name := fmt.Sprintf("s%d", i)
+		var is []oncall.Override
+		for _, o := range c.w.e.Overrides(name) {
+			if !o.FromFile {
+				is = append(is, o.Override)
+			}
+		}
+		for _, o := range c.overrides {
+			there := slices.ContainsFunc(is, func(p oncall.Override) bool { return p.ID == o.ID })
+			if o.schedule == name && o.sure && !o.dropping && !there {
+				c.fail("an override holds from its 200 on", "%s of %s is gone after a start", o.ID, name)
+			}
+		}
+		c.overrides = slices.DeleteFunc(c.overrides, func(o boverride) bool { return o.schedule == name })
+		for _, o := range is {
+			c.overrides = append(c.overrides, boverride{schedule: name, Override: o, sure: true})
+		}
+	}
+}
+
+// resolve finds whom a target means now.
+func (c *checker) resolve(high bool, targets ...escalation.Target) (who []seat) {
+	add := func(user, receiver string) {
+		if slices.ContainsFunc(who, func(s seat) bool { return s.user == user && s.receiver == receiver }) {
+			return
+		}
+		s := seat{user: user, receiver: receiver}
+		if user != "" {
+			u := c.w.cfg.Users[user]
+			if s.rules = u.Low; high {
+				s.rules = u.High
+			}
+			if len(s.rules) == 0 {
+				return
+			}
+		}
+		who = append(who, s)
+	}
+	for _, t := range targets {
+		switch {
+		case t.User != "":
+			add(t.User, "")
+		case t.Receiver != "":
+			add("", t.Receiver)
+		default:
+			for _, u := range c.onCall(t.Schedule, c.w.wall()) {
+				add(u, "")
+			}
+		}
+	}
+	return who
+}
+
+// targetsOf are those whom a step may page now: of one that pages in turn, all whose turn it may be.
+func (c *checker) targetsOf(l *bladder, step int) []seat {
+	return c.resolve(l.high, l.policy.Steps[step-1].Notify...)
+}
+
+// takeTurn finds whose turn it is, and holds that the page goes there.
+func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
+	targets := l.policy.Steps[step-1].Notify
+	key := fmt.Sprintf("%s/%d", l.policy.Name, step)
+	for i := range len(targets) {
+		at := (c.turns[key] + i) % len(targets)
+		who := c.resolve(l.high, targets[at])
+		if len(who) == 0 {
+			continue
+		}
+		hers := slices.ContainsFunc(who, func(s seat) bool { return s.user == p.user && s.receiver == p.receiver })
+		if !hers && (c.w.crashed >= 0 && c.w.up == c.w.elapsed || len(targets) == 1) {
+			continue // turns that were taken right before the crash are seen in any order
+		}
+		if !hers {
+			l.fail("round robin goes in turn", "step %d paged %s%s, and it is the turn of %v", step, p.user, p.receiver, who)
+		}
+		c.turns[key] += i + 1
+		return who
+	}
+	l.fail("round robin goes in turn", "step %d paged %s%s, who is none of its targets now", step, p.user, p.receiver)
+	return nil
+}
+
+func (c *checker) hoursOpen(p escalation.Policy) bool {
+	if p.SupportHours == nil {
+		return true
+	}
+	hours, err := c.w.cfg.Hours(*p.SupportHours)
+	if err != nil {
+		panic(err)
+	}
+	return hours.Open(c.w.wall())
+}
+
+// ---- what people do
+
+func (c *checker) submitted(a engine.Action) { c.asked[a.Incident] = append(c.asked[a.Incident], a) }
+
+// explain holds that somebody did what the history says they did.
+func (c *checker) explain(l *bladder, v engine.Verb, by string) {
+	if !slices.ContainsFunc(c.asked[l.name()], func(a engine.Action) bool { return a.Verb == v && a.By == by }) {
+		l.fail("the timeline tells what happened", "%s by %q, who did no such thing", v, by)
+	}
+}
+
+// lastAsked is the latest action of that kind.
+func (c *checker) lastAsked(id string, v engine.Verb, by string) engine.Action {
+	for _, a := range slices.Backward(c.asked[id]) {
+		if a.Verb == v && a.By == by {
+			return a
+		}
+	}
+	panic(fmt.Sprintf("nobody did %s to %s", v, id))
+}
+
+func (c *checker) snoozedFor(e incident.Event) time.Duration {
+	return c.lastAsked(e.Incident, engine.Snooze, e.By).For
+}
+
+func (c *checker) reassignedTo(e incident.Event) escalation.Target {
+	return *c.lastAsked(e.Incident, engine.Reassign, e.By).To
+}
+
+// answered holds that what was answered for is in the history.
+func (c *checker) answered(a engine.Action, answer engine.Answer) {
+	if a.Verb != engine.Acknowledge {
+		return
+	}
+	c.acked = append(c.acked, a)
+	if !slices.ContainsFunc(c.events, func(e incident.Event) bool {
+		return e.Incident == a.Incident && e.By == a.By && (e.Kind == incident.Acknowledged || e.Kind == incident.Note)
+	}) {
+		c.fail("no acknowledgement is lost", "%s acknowledged %s and was told so (%s), and the history knows nothing", a.By, a.Incident, answer.Incident.Status)
+	}
+}
+
+func (c *checker) anyOpen() int {
+	var open []int
+	for n, l := range c.ladders {
+		if l.open() {
+			open = append(open, n)
+		}
+	}
+	if len(open) == 0 {
+		return 0
+	}
+	slices.Sort(open)
+	return open[c.w.rand.IntN(len(open))]
+}
+
+// ---- what leaves
+
+// pagesOf are the pages that a delivery is.
+func (c *checker) pagesOf(s engine.Send) []bpage {
+	d := s.Delivery
+	if d.Event != "page" || d.Group != nil || d.Duty != nil {
+		return nil
+	}
+	if len(d.Parts) == 0 {
+		p := parsePage(d.Key)
+		if d.Rung > 0 && p.place != fmt.Sprintf("%d.%d", d.Rung, d.Cycle) || p.user != d.User || p.incident != d.Incident {
+			c.fail("a page is what its key says", "%s is of step %d, to %s", d.Key, d.Rung, d.User)
+		}
+		return []bpage{p}
+	}
+	c.bundles[d.Key] = d.Parts
+	var pages []bpage
+	for _, key := range d.Parts {
+		p := parsePage(key)
+		p.bundle = d.Key
+		pages = append(pages, p)
+	}
+	return pages
+}
+
+// parsePage reads INC-1/2.1/bo.chat/4 and INC-1/2.1/channel/4/webhook/0.
+func parsePage(key string) bpage {
+	part := strings.Split(key, "/")
+	if len(part) < 4 {
+		return bpage{key: key}
+	}
+	n, _ := incident.ParseID(part[0])
+	p := bpage{key: key, incident: n, place: part[1], parent: strings.Join(part[:4], "/")}
+	if user, via, ok := strings.Cut(part[2], "."); ok {
+		p.user, p.via = user, via
+	} else {
+		p.receiver = part[2]
+	}
+	return p
+}
+
+func (c *checker) partsOf(key string) []string {
+	if parts := c.bundles[key]; parts != nil {
+		return parts
+	}
+	return []string{key}
+}
+
+func (c *checker) keysOf(key string, do func(*bkey)) {
+	for _, part := range c.partsOf(key) {
+		n, _ := incident.ParseID(strings.Split(part, "/")[0])
+		if l := c.ladders[n]; l != nil && l.keys[part] != nil {
+			do(l.keys[part])
+		}
+	}
+}
+
+// verdict is what a sender says of an attempt.
+func (c *checker) verdict(key string, v engine.Verdict) {
+	c.keysOf(key, func(k *bkey) {
+		k.given, k.outcome = true, v.Outcome
+		if v.Outcome == engine.Retry && k.message.fate == inFlight {
+			k.again++
+			k.retryBy = c.w.elapsed + retryWithin
+		}
+	})
+}
+
+func (c *checker) withdrawn(string) {}
+
+// ---- crashes, restarts, reloads
+
+// crashed lets what was on the wire go out once more, and takes in what the disk has.
+func (c *checker) crashed(events []incident.Event, sends []engine.Send) {
+	c.seen(events, sends)
+	for _, l := range c.ladders {
+		for _, k := range l.keys {
+			if !k.final {
+				k.again = 1
+				k.retryBy = 0
+			}
+		}
+	}
+}
+
+func (c *checker) booted() {
+	if c.w.e != nil {
+		c.reconcile()
+	}
+	c.weigh()
+}
+
+// holdAfterBoot compares what the API shows with what must be.
+func (c *checker) holdAfterBoot() { c.look() }
+
+func (c *checker) jumped() {}
+
+func (c *checker) reloaded() {}
+
+// look compares the API's views with what must be.
+func (c *checker) look() {
+	if c.w.e == nil || c.w.elapsed < c.w.asleep {
+		return
+	}
+	c.looked = c.w.elapsed
+	open, _, err := c.w.e.Incidents(context.Background(), engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1<<20)
+	if err != nil {
+		c.fail("the API answers", "%v", err)
+	}
+	seen := map[int]bool{}
+	ids := map[incident.Identity]int{}
+	for _, v := range open {
+		l := c.ladders[v.Number]
+		if l == nil {
+			c.fail("the timeline tells what happened", "%s is open, and the history does not know it", v.ID())
+		}
+		if v.Status != l.status {
+			l.fail("no acknowledgement is lost", "the API says that it is %s", v.Status)
+		}
+		if other := ids[v.Identity]; other > 0 {
+			l.fail("there is at most one open incident per identity", "INC-%d has the same one", other)
+		}
+		if v.Identity != l.identity {
+			l.fail("an incident keeps its identity", "it was %v and is %v", l.identity, v.Identity)
+		}
+		seen[v.Number], ids[v.Identity] = true, v.Number
+	}
+	for n, l := range c.ladders {
+		if l.open() && !seen[n] {
+			l.fail("an incident resolves only by its source, a person or its own rule", "the API does not show it as open")
+		}
+	}
+	c.bounded(len(open))
+}
+
+// absent holds, after every moment, that nothing that is due is missing.
+func (c *checker) absent() {
+	now := c.w.elapsed
+	c.weigh()
+	if c.w.e == nil || now < c.w.asleep {
+		return
+	}
+	for _, l := range c.ladders {
+		if l.open() {
+			l.absent(now)
+		}
+	}
+	if now-c.looked >= 10*time.Minute {
+		c.look()
+		c.lost()
+	}
+}
+
+func (c *checker) deadline() time.Duration {
+	next := forever
+	for _, l := range c.ladders {
+		if l.open() {
+			next = min(next, l.deadline(c.w.elapsed))
+		}
+	}
+	return next
+}
+
+// lost holds that every alert that was answered for and fires is an incident's.
+func (c *checker) lost() {
+	within := max(c.w.house.groupWait, c.w.house.groupTime) + c.w.house.groupTime + promptly
+	for _, s := range c.w.sources {
+		if s.over || s.spoken < 0 || c.w.elapsed-max(s.spoken, c.w.up) <= within {
+			continue
+		}
+		found := false
+		for _, l := range c.ladders {
+			// One that was resolved by hand stays so until its alerts were clear once.
+			found = found || c.belongs(s, l.identity) && (l.open() || l.resolvedBy != "")
+		}
+		if !found {
+			c.fail("no accepted alert that opens an incident is lost", "%v fires since %s and is no incident's", s.labels, FormatElapsed(s.accepted))
+		}
+	}
+}
+
+// Limits of what an incident may leave waiting.
+const (
+	mostDeliveries = 24 // without an outcome, for each incident that is open or was lately
+	mostKeys       = 40 // besides history, likewise
+)
+
+// bounded holds that queues do not grow.
+func (c *checker) bounded(int) {
+	lately := 0
+	for _, l := range c.ladders {
+		if l.open() || c.w.elapsed-l.resolvedAt < 2*time.Hour {
+			lately++
+		}
+	}
+	for prefix, most := range map[string]int{"delivery/": mostDeliveries * (lately + 1), "ladder/": lately + 1, "member/": mostKeys * (lately + 1)} {
+		if n := c.w.disk.count(prefix); n > most && !c.w.unsaved() {
+			c.fail("queues stay within their limits", "%d keys begin with %s, and %d incidents were open of late", n, prefix, lately)
+		}
+	}
+}
+
+// count is how many keys begin so.
+func (d *bdisk) count(prefix string) (n int) {
+	from, to := store.Prefix(prefix)
+	for _, err := range d.Scan(context.Background(), from, to) {
+		if err != nil {
+			panic(err)
+		}
+		n++
+	}
+	return n
+}
+
+// atTheEnd holds what is left against what was promised.
+func (c *checker) atTheEnd() {
+	if c.w.e == nil {
+		return
+	}
+	all, err := c.w.e.Audit(context.Background(), 0, 1<<30)
+	if err != nil || len(all) != len(c.events) {
+		c.fail("the history is append-only", "it has %d lines, and had %d (%v)", len(all), len(c.events), err)
+	}
+	own := map[int][]uint64{}
+	for i, e := range all {
+		if was := c.events[i]; was.Kind != e.Kind || was.Incident != e.Incident || !was.At.Equal(e.At) || was.By != e.By || was.Key != e.Key {
+			c.fail("the history is append-only", "line %d was %+v and is %+v", i, was, e)
+		}
+		ids := e.Incidents
+		if e.Incident != "" {
+			ids = []string{e.Incident}
+		}
+		for _, id := range ids {
+			if n, err := incident.ParseID(id); err == nil {
+				own[n] = append(own[n], e.Seq)
+			}
+		}
+	}
+	for n, l := range c.ladders {
+		timeline, err := c.w.e.Timeline(context.Background(), n)
+		if err != nil {
+			c.fail("the timeline has no gaps", "%s: %v", l.name(), err)
+		}
+		var seqs []uint64
+		for _, e := range timeline {
+			seqs = append(seqs, e.Seq)
+		}
+		if !slices.Equal(seqs, own[n]) {
+			c.fail("the timeline has no gaps", "%s has lines %v of the history, which has %v", l.name(), seqs, own[n])
+		}
+		for key, k := range l.keys {
+			if k.given && k.outcome == engine.Delivered && !k.final && c.w.crashed < k.first {
+				l.fail("the timeline explains every page", "%s came through, and the history does not say so", key)
+			}
+		}
+	}
+	for _, a := range c.acked {
+		if !slices.ContainsFunc(all, func(e incident.Event) bool {
+			return e.Incident == a.Incident && e.By == a.By && (e.Kind == incident.Acknowledged || e.Kind == incident.Note)
+		}) {
+			c.fail("no acknowledgement is lost", "%s acknowledged %s, and the history knows nothing", a.By, a.Incident)
+		}
+	}
+}
+
+// identity reads it from the disk itself.
+func (d *bdisk) identity(n int) incident.Identity {
+	i, err := d.incident(n)
+	if err != nil {
+		panic(err)
+	}
+	return i.Identity
+}

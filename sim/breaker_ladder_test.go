@@ -1,0 +1,731 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/incident"
+)
+
+// This file is what an incident's paging must be, told a second time, by who only sees what leaves the engine: its history,
+// what it sends, and what it was told. It is slow, knows nothing of the engine's own words, and goes by elapsed time alone.
+
+// promptly is within what time something that is due must have been begun (SPEC §5.12).
+const promptly = time.Second
+
+// retryWithin is the longest wait between two attempts: a minute, half as much again by jitter.
+const retryWithin = 91 * time.Second
+
+// A window is when something is due. The two ends differ only where a crash hides which of two turns began it.
+type window struct {
+	set    bool
+	lo, hi time.Duration
+}
+
+func exactly(t time.Duration) window { return window{true, t, t} }
+
+func (w window) plus(d time.Duration) window {
+	w.lo, w.hi = w.lo+d, w.hi+d
+	return w
+}
+
+type fate int
+
+const (
+	waiting fate = iota
+	inFlight
+	delivered
+	failed
+	dropped
+)
+
+// A bmessage is one message of somebody's rules.
+type bmessage struct {
+	via   string
+	after time.Duration
+	due   window
+	fate  fate
+}
+
+// A brun is one paging of one person or channel.
+type brun struct {
+	user, receiver string
+	place          string // as in keys: "2.1", "catch_all", "responder"
+	walk, step     int
+	messages       []*bmessage
+}
+
+func (r *brun) hopeful() bool {
+	return slices.ContainsFunc(r.messages, func(m *bmessage) bool {
+		return m.fate == inFlight || m.fate == delivered || m.fate == waiting && !r.failedBy(m.via)
+	})
+}
+
+func (r *brun) failedBy(via string) bool {
+	return slices.ContainsFunc(r.messages, func(m *bmessage) bool { return m.fate == failed && m.via == via })
+}
+
+// A bladder is an incident and its ladder.
+type bladder struct {
+	c        *checker
+	n        int
+	identity incident.Identity
+	policy   escalation.Policy
+	severity string
+	status   incident.Status
+	high     bool
+	auto     bool
+
+	step, cycle, walk int
+	next              window // when the ladder moves on; not set: it does not
+	ended             bool
+	catchAll          bool // catch_all was announced at this moment
+	acks, asked       []string
+	need              int
+	reached           bool // the latest step surely reached somebody
+	walkHit           bool // a step of this walk surely did
+	snoozed           window
+	expires           window // the acknowledgement
+	hoursSince        time.Duration
+	paused            bool
+	free              time.Duration // since when nothing but time holds it back
+	resolvedAt        time.Duration
+	resolvedBy        string
+	runs              []*brun
+	keys              map[string]*bkey
+}
+
+// A bkey is one delivery, by its idempotency key.
+type bkey struct {
+	run     *brun
+	message *bmessage
+	parent  string // what a channel's integrations have in common
+	first   time.Duration
+	outcome engine.Outcome // the latest that the sender gave
+	given   bool           // it gave one since the last attempt
+	again   int            // attempts that are allowed beside the first
+	final   bool           // the history has its outcome
+	ok      bool           // and it came through
+	retryBy time.Duration  // when it must have been tried again; 0: it need not
+}
+
+func (l *bladder) open() bool { return l.status == incident.Triggered || l.status == incident.Acked }
+
+func (l *bladder) name() string { return incident.ID(l.n) }
+
+func (l *bladder) fail(rule, format string, args ...any) {
+	l.c.fail(rule, "%s: %s; it is %s, at step %d of walk %d, next %s, acknowledged by %v, paused %v", l.name(), fmt.Sprintf(format, args...),
+		l.status, l.step, l.cycle, l.next, l.acks, l.paused)
+}
+
+func (w window) String() string {
+	switch {
+	case !w.set:
+		return "never"
+	case w.lo == w.hi:
+		return "at " + FormatElapsed(w.lo)
+	}
+	return "between " + FormatElapsed(w.lo) + " and " + FormatElapsed(w.hi)
+}
+
+// rate decides urgency as SPEC §5.13 says.
+func (l *bladder) rate() {
+	switch l.policy.Urgency {
+	case escalation.UrgencyHigh:
+		l.high = true
+	case escalation.UrgencyLow:
+	case escalation.UrgencySupportHours:
+		l.high = l.high || l.c.hoursOpen(l.policy)
+	default:
+		l.high = l.high || l.severity == "sev1" || l.severity == "sev2"
+	}
+}
+
+// rewind puts the ladder before step 1, due at t.
+func (l *bladder) rewind(t time.Duration) {
+	l.step, l.cycle, l.ended, l.reached, l.walkHit = 0, 1, false, false, false
+	l.walk++
+	l.next, l.asked, l.need = exactly(t), nil, 0
+}
+
+// restart is rewind of what is triggered again.
+func (l *bladder) restart(t time.Duration) {
+	l.acks = nil
+	l.triggerAgain(t)
+	l.rewind(t)
+}
+
+func (l *bladder) triggerAgain(t time.Duration) {
+	l.expires, l.snoozed = window{}, window{}
+	l.status, l.free = incident.Triggered, max(l.free, t)
+}
+
+// stop ends runs; what of them is on the wire or queued must not be attempted any more.
+func (l *bladder) stop(which func(*brun) bool) {
+	l.runs = slices.DeleteFunc(l.runs, func(r *brun) bool {
+		if !which(r) {
+			return false
+		}
+		for _, m := range r.messages {
+			if m.fate == waiting || m.fate == inFlight {
+				m.fate = dropped
+			}
+		}
+		return true
+	})
+}
+
+func (l *bladder) stopAll() { l.stop(func(*brun) bool { return true }) }
+
+// happened takes in a line of the history, written at t.
+func (l *bladder) happened(e incident.Event, t time.Duration) {
+	switch e.Kind {
+	case incident.Opened:
+		l.status, l.severity = incident.Triggered, e.Severity
+		l.rate()
+		l.restart(t)
+	case incident.Reopened:
+		if l.open() {
+			l.fail("an incident reopens only when it is over", "it reopened")
+		}
+		if l.resolvedBy == "" && t-l.resolvedAt > l.c.w.cfg.ReopenWindow {
+			l.fail("past the reopen window there is a new incident", "it reopened %s after it was resolved", t-l.resolvedAt)
+		}
+		l.runs, l.high, l.severity, l.paused = nil, false, e.Severity, false
+		l.rate()
+		l.restart(t)
+	case incident.SeverityChanged:
+		if !incident.Higher(e.Severity, l.severity) {
+			l.fail("severity does not fall", "%s became %s", l.severity, e.Severity)
+		}
+		l.severity = e.Severity
+		l.rate()
+		l.restart(t)
+	case incident.StepSkipped:
+		l.skipped(e, t)
+	case incident.PolicyExhausted:
+		if l.step < len(l.policy.Steps) || l.policy.Repeat == escalation.Forever && l.walkReached() || l.cycle <= l.policy.Repeat && l.walkReached() {
+			l.fail("a ladder is walked as its policy says", "it ended early")
+		}
+		l.inTime(t, "its end")
+		l.ended, l.next, l.asked, l.need = true, exactly(t), nil, 0
+	case incident.CatchAll:
+		if !l.ended {
+			l.fail("catch_all comes when the ladder has ended", "it was paged")
+		}
+		l.inTime(t, "catch_all")
+		for _, s := range l.c.resolve(l.high, l.c.w.cfg.Paging.CatchAll) {
+			l.page(s, "catch_all", 0, exactly(t))
+		}
+		l.next = exactly(t).plus(cmpOr(l.c.w.cfg.Paging.CatchAllEvery, 4*time.Hour))
+	case incident.Acknowledged:
+		l.acknowledged(e, t)
+	case incident.AcknowledgementEnds:
+		if !l.expires.set || t < l.expires.lo-5*time.Minute || t > l.expires.hi {
+			l.fail("an acknowledgement is warned about 5 minutes before it expires", "it was warned about, and expires %s", l.expires)
+		}
+	case incident.AcknowledgementEnded:
+		if !l.expires.set || t < l.expires.lo {
+			l.fail("an acknowledgement expires at its time, and no sooner", "it expired, and was to %s", l.expires)
+		}
+		l.restart(t)
+	case incident.Escalated:
+		if l.ended {
+			l.restart(t)
+			return
+		}
+		l.triggerAgain(t)
+		if l.step >= len(l.policy.Steps) {
+			l.step = 0
+			l.cycle++
+			l.walk++
+			l.reached, l.walkHit = false, false
+		}
+		l.next = exactly(t)
+	case incident.Reassigned:
+		if e.Policy != "" {
+			l.policy = l.c.w.cfg.Policies[e.Policy]
+		} else {
+			l.policy.Name, l.policy.Repeat, l.policy.RepeatFrom, l.policy.LowUrgency = "", 0, 0, ""
+			l.policy.Steps = []escalation.Step{{Notify: []escalation.Target{l.c.reassignedTo(e)}, EscalateAfter: 15 * time.Minute}}
+		}
+		l.stopAll()
+		l.high = false
+		l.rate()
+		l.restart(t)
+	case incident.Snoozed:
+		l.stopAll()
+		l.expires = window{}
+		l.snoozed = exactly(t).plus(l.c.snoozedFor(e))
+	case incident.ResolvedEvent:
+		l.stopAll()
+		l.status, l.next, l.expires, l.snoozed = incident.Resolved, window{}, window{}, window{}
+		l.resolvedAt, l.resolvedBy = t, e.By
+	case incident.Note:
+		l.noted(e, t)
+	case incident.Paged, incident.PageFailed, incident.Notification:
+		l.outcome(e, t)
+	}
+}
+
+func cmpOr(a, b time.Duration) time.Duration {
+	if a > 0 {
+		return a
+	}
+	return b
+}
+
+// inTime holds that the ladder moves when it is due.
+func (l *bladder) inTime(t time.Duration, what string) {
+	switch {
+	case l.status != incident.Triggered:
+		l.fail("a ladder moves only while nobody has it", "%s came", what)
+	case l.snoozed.set && t >= l.snoozed.lo: // the snooze is over: from step 1
+		l.restart(t)
+	case l.snoozed.set:
+		l.fail("nothing moves during a snooze", "%s came, and it is snoozed %s", what, l.snoozed)
+	}
+	if !l.next.set || t < l.next.lo {
+		l.fail("nothing is done before it is due", "%s came, due %s", what, l.next)
+	}
+	if l.paused {
+		l.fail("a silence holds from its 200 on", "%s came", what)
+	}
+}
+
+// wake restarts a ladder whose snooze is over.
+func (l *bladder) wake(t time.Duration) {
+	if l.snoozed.set && t >= l.snoozed.lo && l.open() && !l.paused {
+		was := l.snoozed
+		l.restart(t)
+		l.next = window{true, was.lo, t}
+	}
+}
+
+// following is which step comes next; more is false where the ladder ends.
+func (l *bladder) following() (step, cycle int, more bool) {
+	switch {
+	case l.step < len(l.policy.Steps):
+		return l.step + 1, l.cycle, true
+	case !l.walkReached() || l.policy.Repeat != escalation.Forever && l.cycle > l.policy.Repeat:
+		return 0, 0, false
+	}
+	return max(1, l.policy.RepeatFrom), l.cycle + 1, true
+}
+
+// walkReached tells whether this walk reached somebody, or may yet.
+func (l *bladder) walkReached() bool {
+	return l.walkHit || slices.ContainsFunc(l.runs, func(r *brun) bool {
+		return r.walk == l.walk && r.step > 0 && slices.ContainsFunc(r.messages, func(m *bmessage) bool { return m.fate == inFlight })
+	})
+}
+
+func (l *bladder) moveTo(step, cycle int) {
+	if cycle != l.cycle {
+		l.walk++
+		l.walkHit = false
+	}
+	l.step, l.cycle, l.reached, l.asked = step, cycle, false, nil
+	l.need = l.policy.Steps[step-1].RequireAcks
+}
+
+// skipped is a step that reached nobody: because there is nobody, or because every page of it failed.
+func (l *bladder) skipped(e incident.Event, t time.Duration) {
+	if e.Step == l.step && e.Cycle == l.cycle && strings.Contains(e.Reason, "failed") {
+		if l.stepHopeful() {
+			l.fail("a step is left only if it reached nobody", "step %d was left: %s", e.Step, e.Reason)
+		}
+		l.next = exactly(t)
+		return
+	}
+	l.wake(t)
+	l.inTime(t, fmt.Sprintf("step %d", e.Step))
+	step, cycle, more := l.following()
+	if !more || e.Step != step || e.Cycle != cycle {
+		l.fail("a ladder is walked as its policy says", "step %d of walk %d was skipped, and %d of %d comes", e.Step, e.Cycle, step, cycle)
+	}
+	if who := l.c.targetsOf(l, step); len(who) > 0 {
+		l.fail("a step pages whoever is on call", "step %d was skipped: %s; and there is %v", step, e.Reason, who)
+	}
+	l.moveTo(step, cycle)
+	l.next = exactly(t)
+}
+
+func (l *bladder) stepHopeful() bool {
+	return l.reached || slices.ContainsFunc(l.runs, func(r *brun) bool { return r.walk == l.walk && r.step == l.step && r.hopeful() })
+}
+
+func (l *bladder) missing() bool {
+	if l.need == escalation.AllAcks {
+		for _, u := range l.asked {
+			if !slices.Contains(l.acks, u) {
+				return true
+			}
+		}
+	}
+	return len(l.acks) < max(1, l.need)
+}
+
+func (l *bladder) acknowledged(e incident.Event, t time.Duration) {
+	l.c.explain(l, engine.Acknowledge, e.By)
+	if !slices.Contains(l.acks, e.By) {
+		l.acks = append(l.acks, e.By)
+	}
+	l.reached, l.walkHit = true, true
+	own := func(r *brun) bool { return r.user == e.By }
+	switch {
+	case l.status == incident.Acked:
+		l.stop(own)
+		l.watch(t)
+	case l.missing():
+		l.stop(own)
+	default:
+		l.status, l.snoozed = incident.Acked, window{}
+		l.stopAll()
+		l.watch(t)
+	}
+}
+
+// watch starts the clock of an acknowledgement.
+func (l *bladder) watch(t time.Duration) {
+	l.expires = window{}
+	if d := l.policy.AckTimeout[l.severity]; l.status == incident.Acked && !l.snoozed.set && d > 0 {
+		l.expires = exactly(t).plus(d)
+	}
+}
+
+// noted is a note: of a person, or of something that has no kind of its own.
+func (l *bladder) noted(e incident.Event, t time.Duration) {
+	switch {
+	case strings.HasPrefix(e.Reason, "acknowledgement taken back"):
+		l.c.explain(l, engine.Unacknowledge, e.By)
+		l.acks = slices.DeleteFunc(l.acks, func(u string) bool { return u == e.By })
+		if l.status == incident.Acked && l.missing() {
+			l.status, l.expires, l.free = incident.Triggered, window{}, max(l.free, t)
+		}
+	case strings.Contains(e.Reason, "was added as a responder"):
+		for _, s := range l.c.resolve(l.high, escalation.Target{User: e.User}) {
+			step, walk := 0, 0
+			for _, r := range l.runs {
+				if r.user == e.User && r.walk == l.walk && r.step == l.step && r.step > 0 {
+					step, walk = r.step, r.walk
+				}
+			}
+			l.page(s, "responder", step, exactly(t))
+			if step > 0 {
+				l.runs[len(l.runs)-1].walk = walk
+			}
+		}
+		l.watch(t)
+	case strings.HasSuffix(e.Reason, "stopped their own paging"):
+		mine := func(r *brun) bool { return r.place == "responder" && r.user == e.By }
+		for _, r := range l.runs {
+			if mine(r) {
+				l.hit(r)
+			}
+		}
+		l.stop(mine)
+		l.watch(t)
+	case strings.HasPrefix(e.Reason, "support hours began"):
+		was := l.high
+		l.rate()
+		if !l.high || was {
+			l.fail("support hours begin when they do", "they began")
+		}
+		if l.status == incident.Triggered {
+			l.acks = nil
+		}
+		l.rewind(t)
+	case e.Text != "" && e.By != "":
+		l.watch(t)
+	}
+}
+
+// hit remembers that somebody was reached.
+func (l *bladder) hit(r *brun) {
+	if r.step == 0 || r.walk != l.walk {
+		return
+	}
+	l.walkHit = true
+	l.reached = l.reached || r.step == l.step
+}
+
+// page lays out what one person or channel is to get from begin on.
+func (l *bladder) page(s seat, place string, step int, begin window) {
+	r := &brun{user: s.user, receiver: s.receiver, place: place, step: step, walk: l.walk}
+	for _, rule := range s.rules {
+		for _, via := range rule.Via {
+			r.messages = append(r.messages, &bmessage{via: via, after: rule.After, due: begin.plus(rule.After)})
+		}
+	}
+	if s.receiver != "" {
+		r.messages = []*bmessage{{due: begin}}
+	}
+	slices.SortStableFunc(r.messages, func(a, b *bmessage) int { return int(a.after - b.after) })
+	for _, old := range l.runs {
+		if old.user == s.user && old.receiver == s.receiver {
+			for _, m := range old.messages {
+				if m.fate == waiting {
+					m.fate = dropped
+				}
+			}
+		}
+	}
+	l.runs = append(l.runs, r)
+}
+
+// sent takes in a page that is let out at t.
+func (l *bladder) sent(p bpage, t time.Duration) {
+	if k := l.keys[p.key]; k != nil {
+		l.sentAgain(k, p, t)
+		return
+	}
+	for _, k := range l.keys {
+		if p.receiver != "" && k.parent == p.parent { // another of the channel's integrations
+			l.keys[p.key] = &bkey{run: k.run, message: k.message, parent: p.parent, first: t}
+			return
+		}
+	}
+	what := fmt.Sprintf("a page to %s%s.%s as %s", p.user, p.receiver, p.via, p.key)
+	if !l.open() {
+		l.fail("no page starts after a resolve", "%s left, and it was resolved at %s", what, FormatElapsed(l.resolvedAt))
+	}
+	if l.status == incident.Acked && p.place != "responder" {
+		l.fail("no page starts after an acknowledgement", "%s left", what)
+	}
+	if l.paused || l.c.silencedNow(l) {
+		l.fail("a silence holds from its 200 on", "%s left", what)
+	}
+	l.wake(t)
+	m, r := l.due(p, t)
+	if m == nil {
+		step, cycle, more := l.following()
+		if more && !l.ended && p.place == fmt.Sprintf("%d.%d", step, cycle) {
+			l.begin(step, cycle, p, t)
+			m, r = l.due(p, t)
+		}
+	}
+	if m == nil {
+		l.fail("every page has its reason", "%s left, and nothing asks for it; there are %s", what, l.tell())
+	}
+	m.fate = inFlight
+	for _, o := range r.messages { // those overdue by the same method are one
+		if o.fate == waiting && o.via == m.via && o.due.set && o.due.lo <= t {
+			o.fate = dropped
+		}
+	}
+	for _, run := range l.runs { // a newer page says more
+		if run.user == r.user && run.receiver == r.receiver {
+			for _, o := range run.messages {
+				if o != m && o.fate == inFlight && o.via == m.via {
+					o.fate = dropped
+				}
+			}
+		}
+	}
+	l.keys[p.key] = &bkey{run: r, message: m, parent: p.parent, first: t}
+}
+
+// sentAgain holds that a page goes out again only after an attempt that failed, or after a crash, and under the same key.
+func (l *bladder) sentAgain(k *bkey, p bpage, t time.Duration) {
+	switch {
+	case k.final:
+		l.fail("a page goes out once", "%s left again, and the history has its outcome", p.key)
+	case k.message.fate == dropped:
+		if p.bundle != "" {
+			return // others of the bundle are still wanted
+		}
+		l.fail("no page starts after it was taken back", "%s left again", p.key)
+	case k.again == 0:
+		l.fail("pages of a step, target and method are at most 1 and the crashes in its send window", "%s left again", p.key)
+	case l.c.silencedNow(l) && k.message.fate != inFlight:
+		l.fail("a silence holds from its 200 on", "%s left again", p.key)
+	}
+	k.again--
+	k.given, k.retryBy = false, 0
+}
+
+// due finds the message that this page is.
+func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
+	for _, r := range slices.Backward(l.runs) {
+		if r.user != p.user || r.receiver != p.receiver || r.place != p.place {
+			continue
+		}
+		for _, m := range r.messages {
+			if m.fate == waiting && m.via == p.via && m.due.set && m.due.lo <= t {
+				return m, r
+			}
+		}
+	}
+	return nil, nil
+}
+
+// begin lets a step begin, of which a page was seen.
+func (l *bladder) begin(step, cycle int, p bpage, t time.Duration) {
+	l.inTime(t, fmt.Sprintf("step %d of walk %d", step, cycle))
+	began := exactly(t)
+	// Where the engine died in the turn in which this was due, the step may be as old as that turn.
+	if c := l.c.w.crashed; c >= 0 && l.c.w.up == t && l.c.w.up >= c && l.next.lo <= c {
+		began.lo = max(l.next.lo, c)
+	}
+	who := l.c.targetsOf(l, step)
+	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
+		who = l.c.takeTurn(l, step, p)
+	}
+	l.moveTo(step, cycle)
+	place := fmt.Sprintf("%d.%d", step, cycle)
+	for _, s := range who {
+		if s.user != "" {
+			l.asked = append(l.asked, s.user)
+		}
+		l.page(s, place, step, began)
+	}
+	l.next = began.plus(cmpOr(l.policy.Steps[step-1].EscalateAfter, 5*time.Minute))
+	if !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly {
+		l.next = window{}
+	}
+}
+
+// outcome takes in what the history says of a page.
+func (l *bladder) outcome(e incident.Event, t time.Duration) {
+	for _, key := range l.c.partsOf(e.Key) {
+		k := l.keys[key]
+		if k == nil || k.final {
+			continue
+		}
+		ok := e.Kind != incident.PageFailed
+		switch {
+		case ok && (!k.given || k.outcome != engine.Delivered):
+			l.fail("the timeline tells what happened", "it says that %s came through, and nobody said so", key)
+		case !ok && (!k.given || k.outcome == engine.Delivered):
+			l.fail("the timeline tells what happened", "it says that %s failed, and nobody said so", key)
+		case !ok && k.outcome == engine.Retry && t-k.first < 28*time.Minute && k.message.fate != dropped:
+			l.fail("a page is retried for as long as it matters", "%s was given up after %s", key, t-k.first)
+		}
+		k.final, k.ok, k.retryBy = true, ok, 0
+		if k.message.fate == inFlight && l.familyDone(k.message) {
+			l.ended1(k, t)
+		}
+	}
+}
+
+// familyDone tells whether all of a channel's integrations have their outcome.
+func (l *bladder) familyDone(m *bmessage) bool {
+	for _, k := range l.keys {
+		if k.message == m && !k.final {
+			return false
+		}
+	}
+	return true
+}
+
+// ended1 is the end of one message: it came through, or the next method is tried at once.
+func (l *bladder) ended1(k *bkey, t time.Duration) {
+	for _, other := range l.keys {
+		if other.message == k.message && other.ok {
+			k.message.fate = delivered
+			l.hit(k.run)
+			return
+		}
+	}
+	k.message.fate = failed
+	i := slices.Index(k.run.messages, k.message)
+	for _, next := range k.run.messages[i+1:] {
+		if next.fate == inFlight || next.fate == delivered {
+			break
+		}
+		if next.fate != waiting || k.run.failedBy(next.via) {
+			continue
+		}
+		for _, m := range k.run.messages {
+			if m.fate == waiting && m.after == next.after && !k.run.failedBy(m.via) && m.due.hi > t {
+				m.due = exactly(t)
+			}
+		}
+		break
+	}
+	if l.status == incident.Triggered && !l.ended && l.step > 0 && k.run.walk == l.walk && k.run.step == l.step && !l.stepHopeful() && (!l.next.set || l.next.lo > t) {
+		l.next = exactly(t) // it is left at once
+	}
+}
+
+// absent holds that nothing that is due by now is missing.
+func (l *bladder) absent(now time.Duration) {
+	if !l.open() || l.paused {
+		return
+	}
+	base := max(l.free, l.c.w.up)
+	late := func(w window) bool { return w.set && now > max(w.hi, base)+promptly }
+	for _, r := range l.runs {
+		for _, m := range r.messages {
+			if m.fate == waiting && late(m.due) {
+				l.fail("a page is attempted within 1 s of its due time", "%s%s.%s of %s was due %s", r.user, r.receiver, m.via, r.place, m.due)
+			}
+		}
+	}
+	switch {
+	case late(l.expires):
+		l.fail("an acknowledgement expires at its time", "it was to expire %s", l.expires)
+	case l.status == incident.Triggered && late(l.snoozed):
+		l.fail("a step is attempted within 1 s of its due time", "the snooze ended %s", l.snoozed)
+	case l.status == incident.Triggered && !l.snoozed.set && late(l.next):
+		l.fail("a step is attempted within 1 s of its due time", "the next was due %s", l.next)
+	}
+	for key, k := range l.keys {
+		if k.retryBy > 0 && k.message.fate == inFlight && now > max(k.retryBy, base+retryWithin) {
+			l.fail("a page is retried for as long as it matters", "%s was to be tried again by %s", key, FormatElapsed(k.retryBy))
+		}
+	}
+	if l.policy.Urgency == escalation.UrgencySupportHours && !l.high && l.c.hoursOpen(l.policy) {
+		if l.hoursSince < 0 {
+			l.hoursSince = now
+		} else if now > max(l.hoursSince, base)+promptly {
+			l.fail("an incident becomes urgent when support hours begin", "they began at %s", FormatElapsed(l.hoursSince))
+		}
+	} else {
+		l.hoursSince = -1
+	}
+}
+
+// deadline is when absent next has something to find.
+func (l *bladder) deadline(now time.Duration) time.Duration {
+	next := forever
+	if !l.open() || l.paused {
+		return next
+	}
+	base := max(l.free, l.c.w.up)
+	sooner := func(w window) {
+		if at := max(w.hi, base) + promptly + 1; w.set && at > now {
+			next = min(next, at)
+		}
+	}
+	for _, r := range l.runs {
+		for _, m := range r.messages {
+			if m.fate == waiting {
+				sooner(m.due)
+			}
+		}
+	}
+	sooner(l.expires)
+	sooner(l.snoozed)
+	if l.status == incident.Triggered {
+		sooner(l.next)
+	}
+	return next
+}
+
+func (l *bladder) tell() string {
+	var b strings.Builder
+	for _, r := range l.runs {
+		for _, m := range r.messages {
+			fmt.Fprintf(&b, "[%s%s.%s of %s %s, %s] ", r.user, r.receiver, m.via, r.place, m.due, []string{"waiting", "in flight", "delivered", "failed", "dropped"}[m.fate])
+		}
+	}
+	fmt.Fprint(&b, slices.Sorted(maps.Keys(l.keys)))
+	return b.String()
+}
