@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"escalation": {},
 	"oncall":     {},
 	"slo":        {},
+	"heartbeat":  {},
 	"notify":     {},
 	"store":      {},
 	"calendar":   {},
@@ -37,8 +38,8 @@ var arrows = map[string][]string{
 	"store/bolt":      {"store"},
 	"store/storetest": {"store"},
 
-	"engine": {"router", "incident", "escalation", "oncall", "store"},
-	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar"},
+	"engine": {"router", "incident", "escalation", "oncall", "heartbeat", "store"},
+	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar", "slo"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
 	"web":    {"engine", "router", "incident", "escalation", "oncall"},
 	"api":    {"engine", "router", "incident", "escalation", "oncall", "calendar"},
@@ -49,7 +50,7 @@ var arrows = map[string][]string{
 }
 
 // nouns take the time as an argument, start nothing and do nothing by chance. draw is none, and as pure.
-var nouns = []string{"router", "incident", "escalation", "oncall", "slo", "draw"}
+var nouns = []string{"router", "incident", "escalation", "oncall", "slo", "heartbeat", "draw"}
 
 // upstream is where Alertmanager's packages may be imported: it promises no stability, so few places know it.
 var upstream = []string{"config", "router", "notify", "gossip", "cmd/midwatch"}

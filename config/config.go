@@ -35,8 +35,14 @@ type Config struct {
 	Paging       escalation.Paging // CatchAll is empty only where there is no policy
 	ReopenWindow time.Duration     // how long a closed incident is reopened rather than opened anew
 
+	SLOs     map[string]SLO
+	SLOOrder []string
+
 	Chat Chat // how people speak back
 
+	Heartbeats  []Heartbeat   // in the order of the files
+	BlindPolicy string        // of the incident that no heartbeat is heard; empty: that of the first that fell silent
+	DeadMan     *DeadMan      // nil: nobody is called
 	Maintenance []Maintenance // in the order of the files
 	// ResolvedUnderSilence tells those who were told that an alert fires that it resolved, also if it did while it was
 	// silenced; else, as in Alertmanager, they never learn.

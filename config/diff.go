@@ -24,9 +24,10 @@ func Diff(old, new *Config) (lines []string) {
 	add(changes("escalation_policies", old.Policies, new.Policies, func(a, b escalation.Policy) bool { return reflect.DeepEqual(a, b) }))
 	add(changes("incident_configs", old.Incidents, new.Incidents, func(a, b IncidentConfig) bool { return a == b }))
 	add(changes("severities", old.Severities, new.Severities, func(a, b string) bool { return a == b }))
-	if old.Paging != new.Paging || old.ReopenWindow != new.ReopenWindow {
+	if old.Paging != new.Paging || old.ReopenWindow != new.ReopenWindow || old.BlindPolicy != new.BlindPolicy || !reflect.DeepEqual(old.DeadMan, new.DeadMan) {
 		add("paging: changed")
 	}
+	add(changes("heartbeats", beatsByName(old.Heartbeats), beatsByName(new.Heartbeats), sameHeartbeat))
 	windows := byName(new.Maintenance)
 	add(changes("maintenance", byName(old.Maintenance), windows, sameMaintenance))
 	lines = append(lines, moved(old.Maintenance, windows)...)
@@ -45,6 +46,22 @@ func Diff(old, new *Config) (lines []string) {
 
 // sameSchedule compares by what is printed: two loads of one zone are not always equal in memory.
 func sameSchedule(a, b *oncall.Schedule) bool { return fmt.Sprint(a.Spec()) == fmt.Sprint(b.Spec()) }
+
+func beatsByName(all []Heartbeat) map[string]Heartbeat {
+	out := map[string]Heartbeat{}
+	for _, h := range all {
+		out[h.Name] = h
+	}
+	return out
+}
+
+func sameHeartbeat(a, b Heartbeat) bool {
+	if a.Matchers.String() != b.Matchers.String() {
+		return false
+	}
+	a.Matchers, b.Matchers = nil, nil
+	return reflect.DeepEqual(a, b)
+}
 
 func byName(all []Maintenance) map[string]Maintenance {
 	out := map[string]Maintenance{}

@@ -10,9 +10,11 @@ func (l *loader) build() {
 	l.schedules()
 	l.policies()
 	l.paging()
+	l.heartbeats()
 	l.maintenance()
 	l.dispatch()
 	l.chat()
+	l.slos()
 	l.severities()
 	l.incidents()
 }

@@ -32,9 +32,7 @@ const DefaultRepeat = 3
 
 // pending are the sections whose engine this version does not have. A later version deletes the row.
 var pending = map[string]string{
-	"slos":       "evaluate slos",
-	"slo_files":  "evaluate slos",
-	"heartbeats": "watch heartbeats",
+	"slo_files": "evaluate slos",
 }
 
 // integrations are Alertmanager's, by their name in a contact method; a receiver's key is name_configs.
@@ -257,7 +255,31 @@ var (
 	pagingForm = mapping("paging",
 		may("catch_all", targetForm.described("Who is paged when a ladder ends.")),
 		may("catch_all_every", single("And again so often, until somebody acknowledges; default 4h.", duration)),
-		may("reopen_window", single("How long a closed incident is reopened rather than opened anew; default 15m.", duration)))
+		may("reopen_window", single("How long a closed incident is reopened rather than opened anew; default 15m.", duration)),
+		may("blind", mapping("blind",
+			need("escalation_policy", single("The ladder of the incident that no heartbeat is heard any more; default that of the first that fell silent.", name))).described(
+			"Who is paged when all heartbeats that listen to alerts are silent at once.")),
+		may("dead_man", mapping("dead man",
+			may("url", single("The address that is called for as long as Midwatch is well; whoever is behind it raises the alarm when nobody calls.", text)),
+			may("url_file", single("Or a file that holds the address, relative to this file.", text)),
+			may("every", single("How often it is called; default 1m.", duration)),
+			may("method", single("How; default GET.", words("GET", "POST", "HEAD")))).described(
+			"An outside watch over Midwatch itself.")))
+
+	heartbeatForm = mapping("heartbeat",
+		need("name", single("How incidents, lists and addresses call this heartbeat.", name)),
+		may("alert", atLeastOne("It is heard while an alert that all of these matchers match fires: Prometheus repeats such an alert every minute.",
+			`'alertname="Watchdog"'`, &form{noun: "matcher", scalar: matcher})),
+		may("ping", single("Or it is heard when its address is called; `midwatch heartbeats urls` prints it.", boolean)),
+		may("ping_key", single("The secret in that address: 16 to 128 letters, digits, _ and -; default one that is derived.", text)),
+		may("ping_key_file", single("Or a file that holds it, relative to this file.", text)),
+		need("every", single("How often it is expected, at least.", duration)),
+		may("grace", single("How late it may be; default as long as every, at most 1h.", duration)),
+		need("escalation_policy", single("The ladder of its incident.", name)),
+		may("severity", single("Of its incident; default sev2.", severity)),
+		may("labels", &form{doc: "Labels of its incident, beside alertname, heartbeat and severity.", table: single("", text), keys: text}),
+		may("annotations", &form{doc: "Annotations of its incident: summary titles it, runbook_url is linked.", table: single("", text), keys: text}),
+		may("paused", single("Nobody expects it for now; default false.", boolean)))
 
 	maintenanceForm = mapping("maintenance",
 		need("name", single("How timelines and logs call these windows.", name)),
@@ -288,6 +310,8 @@ var (
 		may("paging", pagingForm.described("What holds for every ladder.")),
 		may("maintenance", listOf("Silences known beforehand.", maintenanceForm)),
 		may("chat", chatForm.described("How people speak back: buttons, commands, replies.")),
+		may("slos", listOf("Objectives whose breaches open incidents.", sloForm)),
+		may("heartbeats", listOf("Who is to be heard of every so often: silence is an incident.", heartbeatForm)),
 		may("dispatch", dispatchForm.described("How notifications of groups are sent.")),
 		may("severities", &form{doc: "The severity label to ours; default is for any other.", table: single("", severity), keys: text}),
 		may("include", listOf("Files with sections of Midwatch and routes, as patterns relative to this file.", single("", text))),

@@ -102,6 +102,7 @@ func newConfig(file string) *Config {
 		Users:        map[string]User{},
 		Schedules:    map[string]*oncall.Schedule{},
 		Notices:      map[string]Notices{},
+		SLOs:         map[string]SLO{},
 		Policies:     map[string]escalation.Policy{},
 		Paging:       escalation.Paging{CatchAllEvery: DefaultCatchAllEvery},
 		ReopenWindow: DefaultReopenWindow,
@@ -121,22 +122,23 @@ type loader struct {
 	cfg    *Config
 	flat   flattener
 
-	sections []section
-	global   *yaml.Node // of the main file, flat; nil where it has none
-	receiver names      // the main file's
-	interval names
-	user     names
-	schedule names
-	policy   names
-	silent   map[string]place // users without contact methods; those who may be paged are faults
-	methods  []pendingMethod
-	calendar map[string]*oncall.Calendar // time intervals and shared calendars, as windows
-	shared   names                       // of shared calendars
-	events   map[string][]calendar.Event
-	zones    map[string]*time.Location // in which their whole days are read; nil: in that of whoever asks
-	spoken   map[string]string         // users by "service ID"
-	called   map[string]string         // how calendars may name users, in lower case
-	root     *yaml.Node                // of the main file
+	sections  []section
+	global    *yaml.Node // of the main file, flat; nil where it has none
+	receiver  names      // the main file's
+	interval  names
+	user      names
+	schedule  names
+	policy    names
+	objective names
+	silent    map[string]place // users without contact methods; those who may be paged are faults
+	methods   []pendingMethod
+	calendar  map[string]*oncall.Calendar // time intervals and shared calendars, as windows
+	shared    names                       // of shared calendars
+	events    map[string][]calendar.Event
+	zones     map[string]*time.Location // in which their whole days are read; nil: in that of whoever asks
+	spoken    map[string]string         // users by "service ID"
+	called    map[string]string         // how calendars may name users, in lower case
+	root      *yaml.Node                // of the main file
 }
 
 // A section is one of ours in one of the files.

@@ -182,6 +182,8 @@ func (l *loader) paging() {
 			o.fault(o.here("catch_all_every"), "catch_all_every is shorter than 1m", "write at least 1m")
 		}
 		l.cfg.ReopenWindow = o.duration("reopen_window", DefaultReopenWindow)
+		l.readBlind(o)
+		l.readDeadMan(o)
 		if missing {
 			o.fault(o.node, "there is no catch_all: a ladder that reaches nobody would end in silence", "add catch_all: {user: …}, {schedule: …} or {receiver: …}")
 			missing = false

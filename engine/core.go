@@ -248,6 +248,8 @@ func (c *Core) take(in Input) Answer {
 		return c.addAbsence(in)
 	case DropAbsence:
 		return c.dropAbsence(in)
+	case TestPage:
+		return c.testPage(in)
 	case Remember:
 		return c.memo(in)
 	case AddFeed:

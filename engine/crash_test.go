@@ -221,6 +221,10 @@ func (w *world) anyNight(length time.Duration) []deed {
 			}
 		})
 	}
+	if r.IntN(2) == 0 {
+		in := TestPage{User: one(people...), By: one(people...)}
+		add("test page", func(w *world) { w.turn(in) })
+	}
 	slices.SortStableFunc(deeds, func(a, b deed) int { return int(a.at - b.at) })
 	return deeds
 }

@@ -46,6 +46,7 @@ type Delivery struct {
 	Cycle  int    `json:"cycle,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	OnCall string `json:"on_call,omitempty"` // why it is this user
+	By     string `json:"by,omitempty"`      // who asked for a test page
 
 	Group *GroupMessage `json:"group,omitempty"` // what a receiver is told about a group
 	Duty  *DutyNote     `json:"duty,omitempty"`  // what a user is told about their time on call

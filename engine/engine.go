@@ -87,6 +87,7 @@ type Engine struct {
 
 	observe   func([]router.Effect)
 	happened  func([]incident.Event)
+	tests     map[string]testWaiter // who waits for a test page, by its key; the loop's alone
 	inherited Gossip
 
 	problems []string // what could not be read at the start
@@ -114,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
-		queue: make(chan request, queueLength), stopped: make(chan struct{}), observe: o.Observe, happened: o.Happened, inherited: o.Inherited,
+		queue: make(chan request, queueLength), stopped: make(chan struct{}), tests: map[string]testWaiter{}, observe: o.Observe, happened: o.Happened, inherited: o.Inherited,
 	}
 	if o.Peered {
 		e.core.router.Peered(false, 0)
@@ -227,6 +228,7 @@ func (e *Engine) turn(requests []request) error {
 
 	for i, r := range requests {
 		e.sayWho(r.in, t.Answers[i])
+		e.tested(r.in, t.Answers[i])
 		if r.answer == nil {
 			continue
 		}

@@ -156,6 +156,7 @@ type Answer struct {
 	Swap     Swap              // likewise
 	Absence  oncall.Absence    // likewise
 	Feed     CalendarFeed      // likewise
+	Tests    []TestOutcome     // of a test page: what was sent, without outcomes yet
 	Warnings []string          // what the sender should think of again, as sentences; it is done all the same
 	Err      error             // an Error for what the sender did wrong; router.ErrNoSilence
 }

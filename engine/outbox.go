@@ -182,6 +182,10 @@ func (c *Core) result(in Result) {
 		c.abandon(d)
 		return
 	}
+	if d.Event == deliverTest {
+		c.testResult(d, in.Verdict)
+		return
+	}
 	next, ended, final, why := d.Step(in.Verdict, c.now, c.rand.Float64())
 	*d = next
 	c.logAttempt(next, in.Verdict)

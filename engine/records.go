@@ -100,7 +100,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"incident":  {unchanged}, // 2: of a heartbeat
 	"ladder":    {},
 	"member":    {},
-	"delivery":  {unchanged}, // 2: notices about time on call
+	"delivery":  {unchanged, unchanged}, // 2: notices about time on call; 3: test pages
 	"event":     {},
 	"attempt":   {unchanged}, // 2: several incidents
 	"turn":      {},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/heartbeat"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
@@ -58,7 +59,11 @@ func storedKinds() map[string]any {
 			Number: 1, Schedule: "weekly", User: "ana", With: "bo", From: at, To: at.Add(time.Hour), Gives: []oncall.Stretch{{Start: at, End: at.Add(time.Hour)}},
 			State: SwapOpen, CreatedBy: "ana", CreatedAt: at,
 		},
-		"memo":    "42",
+		"memo": "42",
+		"heartbeat": heartbeatRecord{
+			Beat:   heartbeat.Heartbeat{Name: "prom", Every: time.Minute, Grace: 2 * time.Minute, State: heartbeat.Fine, Since: at, Last: at, From: at},
+			Source: `[alertname="Watchdog"]`,
+		},
 		"feed":    CalendarFeed{Number: 1, User: "ana", Hash: "00ff", CreatedBy: "ana", CreatedAt: at},
 		"watch":   Watch{At: at, Users: []string{"ana"}, Layers: []string{"base"}},
 		"bill":    bill{First: 1, Last: 2, Now: Watch{At: at, Users: []string{"ana"}, Layers: []string{"base"}}, Planned: []Watch{{At: at.Add(time.Hour), Declared: true}}, Until: at.Add(48 * time.Hour)},

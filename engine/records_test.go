@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/heartbeat"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
@@ -62,14 +63,8 @@ func samples() map[string]any {
 			ID: "5f", RouteID: "{}/{team=\"db\"}/0", Key: `{}:{alertname="Lag"}`, Receiver: "db", Labels: set("alertname", "Lag"),
 			Anchor: at(1), Interval: 5 * time.Minute, Cleared: at(0),
 		},
-		"incident": incident.Incident{
-			Number: 7, Identity: incident.Identity{Receiver: "db", GroupKey: `{}:{alertname="Lag"}`, Alert: "00000000000000ff"},
-			Title: "replication lag <3>", Severity: "sev2", Status: incident.Resolved, Policy: "db",
-			Labels: map[string]string{"alertname": "Lag"}, Annotations: map[string]string{"runbook_url": "https://r.example/?a=1&b=2"},
-			AutoResolve: true, OpenedAt: at(1), AckedAt: at(2), AckedBy: "ana", ResolvedAt: at(3), ResolvedBy: "bo", ReopenedAt: at(2), Flapping: true,
-			Firing: true, Held: true,
-		},
-		"ladder": ladderRecord{Ladder: page, Told: map[string]Notice{"ana/chat": {User: "ana", Via: "chat", Page: "INC-7/1.1/ana.chat/1"}}, Moved: -time.Hour},
+		"incident": fullIncident(),
+		"ladder":   ladderRecord{Ladder: page, Told: map[string]Notice{"ana/chat": {User: "ana", Via: "chat", Page: "INC-7/1.1/ana.chat/1"}}, Moved: -time.Hour},
 		"delivery": fullDelivery(group, &DutyNote{
 			Schedule: "weekly", Start: at(60), End: at(120), With: []string{"bo"}, More: 2, Why: "bo replaces ana", By: "cy",
 			Changes: []DutyChange{{Schedule: "weekly", Start: at(60), End: at(90), On: true}},
@@ -100,7 +95,14 @@ func samples() map[string]any {
 			Gives: []oncall.Stretch{{Start: at(10), End: at(20)}, {Start: at(30), End: at(60)}}, Takes: []oncall.Stretch{{Start: at(120), End: at(180)}},
 			State: SwapAccepted, CreatedBy: "cy", CreatedAt: at(-5), ClosedBy: "bo", ClosedAt: at(-4), Overrides: []string{"weekly-1", "weekly-2"},
 		},
-		"memo":  `{"service":"slack"}`,
+		"memo": `{"service":"slack"}`,
+		"heartbeat": heartbeatRecord{
+			Beat: heartbeat.Heartbeat{
+				Name: "backup", Every: 24 * time.Hour, Grace: time.Hour, State: heartbeat.Late, Since: at(3), Last: at(1), From: at(2),
+				Failure: "exit status <1>", Excused: 2,
+			},
+			Source: "ping", Brief: "failed: exit status <1>", Reason: "it said that it failed: exit status <1>", Blind: true,
+		},
 		"feed":  CalendarFeed{Number: 2, User: "ana", Schedule: "weekly", Hash: "00ff", Alarm: time.Hour, CreatedBy: "bo", CreatedAt: at(1)},
 		"watch": Watch{At: at(0), Users: []string{"ana", "bo"}, Layers: []string{"base", "override"}, Declared: true, Gone: true},
 		"bill": bill{
@@ -108,6 +110,24 @@ func samples() map[string]any {
 			Planned: []Watch{{At: at(60), Declared: true}, {At: at(70), Users: []string{"bo"}, Layers: []string{"base"}}}, Until: at(5000),
 			Told: map[string]time.Time{"ana now": at(0), "bo 1h0m0s": at(60)},
 		},
+	}
+}
+
+func fullIncident() incident.Incident {
+	i := firstIncident()
+	i.Identity.Heartbeat = "backup"
+	return i
+}
+
+// firstIncident is what version 1 had.
+func firstIncident() incident.Incident {
+	at := func(minute int) time.Time { return night.Add(time.Duration(minute) * time.Minute) }
+	return incident.Incident{
+		Number: 7, Identity: incident.Identity{Receiver: "db", GroupKey: `{}:{alertname="Lag"}`, Alert: "00000000000000ff"},
+		Title: "replication lag <3>", Severity: "sev2", Status: incident.Resolved, Policy: "db",
+		Labels: map[string]string{"alertname": "Lag"}, Annotations: map[string]string{"runbook_url": "https://r.example/?a=1&b=2"},
+		AutoResolve: true, OpenedAt: at(1), AckedAt: at(2), AckedBy: "ana", ResolvedAt: at(3), ResolvedBy: "bo", ReopenedAt: at(2), Flapping: true,
+		Firing: true, Held: true,
 	}
 }
 
@@ -128,6 +148,13 @@ func firstAttempt() Attempt {
 
 // fullDelivery has every field set. Its group's alerts are not stored with it.
 func fullDelivery(group *GroupMessage, duty *DutyNote) Delivery {
+	d := secondDelivery(group, duty)
+	d.By = "cy"
+	return d
+}
+
+// secondDelivery is what version 2 had.
+func secondDelivery(group *GroupMessage, duty *DutyNote) Delivery {
 	d := firstDelivery(group)
 	d.Duty, d.Parts, d.Bundle, d.State = duty, []string{"INC-7/1.1/ana.chat/1"}, "bundle/INC-7/1.1/ana.chat/1", map[string]string{"receipt": "r1"}
 	return d
@@ -145,9 +172,11 @@ func firstDelivery(group *GroupMessage) Delivery {
 
 // earlierSamples are those of versions that had less to say, by kind and version.
 func earlierSamples() map[string]map[int]any {
+	today := samples()["delivery"].(Delivery)
 	return map[string]map[int]any{
 		"attempt":  {1: firstAttempt()},
-		"delivery": {1: firstDelivery(samples()["delivery"].(Delivery).Group)},
+		"incident": {1: firstIncident()},
+		"delivery": {1: firstDelivery(today.Group), 2: secondDelivery(today.Group, today.Duty)},
 		"override": {1: oncall.Override{ID: "o1", Kind: oncall.Replace, User: "ana", With: "bo", Layer: "base", Start: night, End: night.Add(time.Hour)}},
 	}
 }

@@ -445,7 +445,7 @@ func (r *restorer) rejoin() {
 		case d.Group != nil:
 			d.Group.revive(func(fp uint64) *router.Alert { return wanted[fp] })
 			r.state.InFlight = append(r.state.InFlight, d.Group.notify)
-		case d.Duty != nil, len(d.Parts) > 0:
+		case d.Duty != nil, len(d.Parts) > 0, d.Event == deliverTest:
 		case l == nil:
 			delete(c.deliveries, d.Key)
 			if r.isOver(d.Incident) {

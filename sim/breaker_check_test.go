@@ -727,6 +727,22 @@ func (c *checker) jumped() {}
 
 func (c *checker) reloaded() {}
 
+// says is what the API shows of an incident, for who reads of a violation.
+func (c *checker) says(n int) string {
+	if c.w.e == nil {
+		return "the engine is down"
+	}
+	v, err := c.w.e.Incident(context.Background(), n)
+	if err != nil {
+		return err.Error()
+	}
+	at := "never"
+	if !v.NextAt.IsZero() {
+		at = FormatElapsed(v.NextAt.Sub(c.w.wall()) + c.w.elapsed)
+	}
+	return fmt.Sprintf("the API says that it is %s, %s, next %v at %s", v.Status, v.Urgency, v.NextWho, at)
+}
+
 // look compares the API's views with what must be.
 func (c *checker) look() {
 	if c.w.e == nil || c.w.elapsed < c.w.asleep {
@@ -819,7 +835,7 @@ const (
 func (c *checker) bounded(int) {
 	lately := 0
 	for _, l := range c.ladders {
-		if l.open() || c.w.elapsed-l.resolvedAt < 2*time.Hour {
+		if l.open() || l.resolvedBy != "" || c.w.elapsed-l.resolvedAt < 2*time.Hour { // what was resolved by hand is held by its alerts
 			lately++
 		}
 	}

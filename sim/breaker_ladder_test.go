@@ -119,8 +119,8 @@ func (l *bladder) open() bool { return l.status == incident.Triggered || l.statu
 func (l *bladder) name() string { return incident.ID(l.n) }
 
 func (l *bladder) fail(rule, format string, args ...any) {
-	l.c.fail(rule, "%s: %s; it is %s, at step %d of walk %d, next %s, acknowledged by %v, paused %v", l.name(), fmt.Sprintf(format, args...),
-		l.status, l.step, l.cycle, l.next, l.acks, l.paused)
+	l.c.fail(rule, "%s: %s; it is %s, at step %d of walk %d, next %s, acknowledged by %v, paused %v; %s", l.name(), fmt.Sprintf(format, args...),
+		l.status, l.step, l.cycle, l.next, l.acks, l.paused, l.c.says(l.n))
 }
 
 func (w window) String() string {
@@ -495,13 +495,13 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	if !l.open() {
 		l.fail("no page starts after a resolve", "%s left, and it was resolved at %s", what, FormatElapsed(l.resolvedAt))
 	}
+	l.wake(t)
 	if l.status == incident.Acked && p.place != "responder" {
 		l.fail("no page starts after an acknowledgement", "%s left", what)
 	}
 	if l.paused || l.c.silencedNow(l) {
 		l.fail("a silence holds from its 200 on", "%s left", what)
 	}
-	l.wake(t)
 	m, r := l.due(p, t)
 	if m == nil {
 		step, cycle, more := l.following()
@@ -671,7 +671,7 @@ func (l *bladder) absent(now time.Duration) {
 	switch {
 	case late(l.expires):
 		l.fail("an acknowledgement expires at its time", "it was to expire %s", l.expires)
-	case l.status == incident.Triggered && late(l.snoozed):
+	case late(l.snoozed):
 		l.fail("a step is attempted within 1 s of its due time", "the snooze ended %s", l.snoozed)
 	case l.status == incident.Triggered && !l.snoozed.set && late(l.next):
 		l.fail("a step is attempted within 1 s of its due time", "the next was due %s", l.next)
