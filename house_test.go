@@ -34,15 +34,16 @@ var arrows = map[string][]string{
 
 	"gossip": {"router"},
 	"draw":   {"oncall"},
+	"probe":  {"slo"},
 
 	"store/bolt":      {"store"},
 	"store/storetest": {"store"},
 
-	"engine": {"router", "incident", "escalation", "oncall", "heartbeat", "store"},
+	"engine": {"router", "incident", "escalation", "oncall", "slo", "heartbeat", "store"},
 	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar", "slo"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
 	"web":    {"engine", "router", "incident", "escalation", "oncall"},
-	"api":    {"engine", "router", "incident", "escalation", "oncall", "calendar"},
+	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar"},
 
 	"examples":         {},
 	"integration_test": {},

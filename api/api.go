@@ -34,6 +34,9 @@ type Options struct {
 
 	// Our own side.
 	Channels    func() []Channel                                           // in the order in which they are shown; nil: there are none
+	Daemon      func() Daemon                                              // what the process knows of itself; nil: nothing
+	Unwell      func(ctx context.Context) []string                         // why nobody should rely on being paged; nil: the engine's word
+	Heartbeat   func(key string) (name string, ok bool)                    // whose address ends with this secret; nil: nobody is pinged
 	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
 	Link        func(parts ...string) string                               // the address of a path of ours, as people reach it; nil: the path
 	Store       string                                                     // the store's name: a part of what identifies shifts in calendars
@@ -54,6 +57,7 @@ type Options struct {
 type API struct {
 	o          Options
 	simulating chan struct{}
+	testing    chan struct{}
 	handler    http.Handler
 }
 
@@ -80,7 +84,7 @@ func New(o Options) *API {
 	if o.Concurrency <= 0 {
 		o.Concurrency = max(runtime.GOMAXPROCS(0), 8)
 	}
-	a := &API{o: o, simulating: make(chan struct{}, maxSimulating)}
+	a := &API{o: o, simulating: make(chan struct{}, maxSimulating), testing: make(chan struct{}, maxTesting)}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v2/", a.v2())
 	mux.Handle("/api/v1/", a.v1())
@@ -89,6 +93,9 @@ func New(o Options) *API {
 		mux.Handle(rt.pattern, a.measured(rt.pattern, sameOrigin(rt.verbs)))
 	}
 	mux.Handle(feedPath+"{feed}", a.measured(feedPath, verbs{http.MethodGet: a.getCalendar}))
+	pinged := a.measured(pingPath, http.HandlerFunc(a.ping))
+	mux.Handle(pingPath+"{key}", pinged)
+	mux.Handle(pingPath+"{key}/{verdict}", pinged)
 	if o.Pages != nil {
 		mux.Handle("/", o.Pages)
 		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath} {

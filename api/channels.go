@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Channels are all channels that the configuration has: people's contact methods first, then the receivers' integrations.
+// Channels are all channels that the configuration has: people's contact methods first, then the receivers' integrations, then
+// the chat services by which people speak back.
 type Channels struct {
 	Channels []Channel `json:"channels"`
 }
@@ -15,6 +16,7 @@ type Channel struct {
 	User        string `json:"user,omitempty"` // a contact method: whose,
 	Via         string `json:"via,omitempty"`  // and what it is called
 	Receiver    string `json:"receiver,omitempty"`
+	Chat        string `json:"chat,omitempty"`  // a service of the section chat: last_success is since when it is connected
 	Integration string `json:"integration"`     // such as slack
 	Index       int    `json:"index,omitempty"` // among the receiver's integrations of that name
 

@@ -35,8 +35,11 @@ func (a *API) guard(h http.Handler) http.Handler {
 	})
 }
 
-// loggable is a path without the secret that an acknowledge link is.
+// loggable is a path without the secret that an acknowledge link, or the address of a heartbeat, is.
 func loggable(path string) string {
+	if strings.HasPrefix(path, pingPath) {
+		return pingPath + "{key}"
+	}
 	if strings.HasPrefix(path, ackPath) {
 		return ackPath + "{token}"
 	}

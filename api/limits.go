@@ -27,6 +27,7 @@ const (
 	maxSpan       = 400 * 24 * time.Hour // of shifts asked for at once
 	defaultSpan   = 14 * 24 * time.Hour
 	maxMuted      = 100 // alerts that are shown of those that a silence mutes
+	maxTesting    = 8   // test pages at once: each holds a request for half a minute at most
 	maxSimulating = 2   // simulations at once: each may cost a second of a core
 
 	retryAfter = "5" // seconds, in the answer of a server that is overloaded

@@ -87,11 +87,17 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"StandingOverride": reflect.TypeFor[StandingOverride](), "StandingOverrides": reflect.TypeFor[StandingOverrides](),
 			"Swap": reflect.TypeFor[Swap](), "Swaps": reflect.TypeFor[Swaps](), "Swapping": reflect.TypeFor[Swapping](),
 			"Consent": reflect.TypeFor[Consent](), "Stretch": reflect.TypeFor[oncall.Stretch](),
-			"Gap": reflect.TypeFor[oncall.Gap](), "Gaps": reflect.TypeFor[Gaps](),
+			"SLO": reflect.TypeFor[SLO](), "SLOs": reflect.TypeFor[SLOs](), "Correction": reflect.TypeFor[Correction](),
+			"Corrections": reflect.TypeFor[Corrections](), "Correcting": reflect.TypeFor[Correcting](),
+			"Opening": reflect.TypeFor[Opening](),
+			"Gap":     reflect.TypeFor[oncall.Gap](), "Gaps": reflect.TypeFor[Gaps](),
 			"Feed": reflect.TypeFor[Feed](), "Feeds": reflect.TypeFor[Feeds](), "Feeding": reflect.TypeFor[Feeding](),
 			"Absence": reflect.TypeFor[Absence](), "Absences": reflect.TypeFor[Absences](), "Leave": reflect.TypeFor[Leave](),
 			"Conflict": reflect.TypeFor[Conflict](), "Conflicts": reflect.TypeFor[Conflicts](),
+			"Health": reflect.TypeFor[Health](), "Heartbeat": reflect.TypeFor[Heartbeat](), "Heartbeats": reflect.TypeFor[Heartbeats](),
 			"Channel": reflect.TypeFor[Channel](), "Channels": reflect.TypeFor[Channels](),
+			"Testing": reflect.TypeFor[Testing](), "Tested": reflect.TypeFor[Tested](), "TestResult": reflect.TypeFor[TestResult](),
+			"Daemon": reflect.TypeFor[Daemon](), "DaemonStore": reflect.TypeFor[DaemonStore](), "DaemonCluster": reflect.TypeFor[DaemonCluster](),
 			"Delivery": reflect.TypeFor[Delivery](), "Deliveries": reflect.TypeFor[Deliveries](), "Audit": reflect.TypeFor[Audit](),
 			"Simulation": reflect.TypeFor[Simulation](), "Simulated": reflect.TypeFor[Simulated](),
 			"SimulatedEvent": reflect.TypeFor[SimulatedEvent](), "Problem": reflect.TypeFor[Problem](),
@@ -222,7 +228,7 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 		examples := map[string]string{
 			"status": "open", "severity": "sev2", "policy": "db", "limit": "1", "cursor": "1", "at": "2000-01-01T00:00:00Z",
 			"schedule": "db-primary", "from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "incident": "INC-1",
-			"state": "active,pending", "matcher": "team%3Ddb", "past": "true", "user": "ana", "receiver": "db",
+			"state": "active,pending", "matcher": "team%3Ddb", "past": "true", "user": "ana", "receiver": "db", "outcome": "failed",
 		}
 		silence := w.silence(`{"matchers":["team=db"],"for":"1h","by":"ana"}`).ID
 		for path, verbs := range served(t, w).Paths {
@@ -238,6 +244,9 @@ func TestTheQueryIsWhatIsDescribed(t *testing.T) {
 				example := examples[p.Name]
 				if p.Name == "state" && strings.HasSuffix(path, "/swaps") {
 					example = "open,expired"
+				}
+				if p.Name == "state" && strings.HasSuffix(path, "/heartbeats") {
+					example = "late"
 				}
 				if p.Name == "state" && strings.HasSuffix(path, "/channels") {
 					example = "failing"

@@ -28,7 +28,7 @@ func (a *API) routes() []route {
 	get := func(h http.HandlerFunc) verbs { return verbs{http.MethodGet: h} }
 	post := func(h http.HandlerFunc) verbs { return verbs{http.MethodPost: h} }
 	routes := []route{
-		{root + "incidents", get(a.getIncidents)},
+		{root + "incidents", verbs{http.MethodGet: a.getIncidents, http.MethodPost: a.postIncident}},
 		{root + "incidents/{id}", get(a.getIncident)},
 		{root + "oncall", get(a.getOnCall)},
 		{root + "schedules/{name}/shifts", get(a.getShifts)},
@@ -43,8 +43,13 @@ func (a *API) routes() []route {
 		{root + "absences", get(a.getAbsences)},
 		{root + "users/{name}/absences", verbs{http.MethodGet: a.getAbsences, http.MethodPost: a.postAbsence}},
 		{root + "users/{name}/absences/{id}", verbs{http.MethodDelete: a.deleteAbsence}},
+		{root + "slos", get(a.getSLOs)},
+		{root + "slos/{name}/corrections", verbs{http.MethodGet: a.getCorrections, http.MethodPost: a.postCorrection}},
+		{root + "slos/{name}/corrections/{id}", verbs{http.MethodDelete: a.deleteCorrection}},
 		{root + "feeds", verbs{http.MethodGet: a.getFeeds, http.MethodPost: a.postFeed}},
 		{root + "feeds/{id}", verbs{http.MethodDelete: a.deleteFeed}},
+		{root + "heartbeats", get(a.getHeartbeats)},
+		{root + "health", get(a.getHealth)},
 		{root + "deliveries", get(a.getDeliveries)},
 		{root + "channels", get(a.getChannels)},
 		{root + "audit", get(a.getAudit)},
@@ -54,6 +59,8 @@ func (a *API) routes() []route {
 		{root + "silences/preview", post(a.postPreview)},
 		{root + "recurring-silences", get(a.getRecurring)},
 		{root + "recurring-silences/{name}", verbs{http.MethodPut: a.putRecurring, http.MethodDelete: a.deleteRecurring}},
+		{root + "test-page", post(a.postTestPage)},
+		{root + "daemon", get(a.getDaemon)},
 		{root + "openapi.json", get(getOpenAPI)},
 	}
 	for verb := range actions {

@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/engine"
@@ -32,8 +34,11 @@ type Deliveries struct {
 	Next       string     `json:"next"`
 }
 
+// knownOutcomes are those of an attempt.
+var knownOutcomes = []string{engine.Delivered.String(), engine.Retry.String(), engine.Failed.String()}
+
 func (a *API) getDeliveries(w http.ResponseWriter, r *http.Request) {
-	v, err := params(r, "incident", "limit", "cursor")
+	v, err := params(r, "incident", "user", "outcome", "limit", "cursor")
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -52,7 +57,15 @@ func (a *API) getDeliveries(w http.ResponseWriter, r *http.Request) {
 		}
 		id = incident.ID(n)
 	}
-	list, next, err := a.o.Engine.Deliveries(r.Context(), id, before, limit)
+	outcomes := v["outcome"]
+	for _, o := range outcomes {
+		if !slices.Contains(knownOutcomes, o) {
+			a.fail(w, r, invalid("outcome", "outcome is %s, not %q", strings.Join(knownOutcomes, ", "), shorten(o)))
+			return
+		}
+	}
+	f := engine.AttemptFilter{Incident: id, User: v.Get("user"), Outcomes: outcomes}
+	list, next, err := a.o.Engine.Attempts(r.Context(), f, before, limit)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -135,6 +135,12 @@ func (c *Command) arguments(rest, below string) {
 		if !mention.MatchString(word) {
 			c.User = strings.TrimLeft(trim(word), "@")
 		}
+		// "page bo 12" is as good as "page 12 bo". A number that more words follow may count disks; INC-12 is no number.
+		if id, after := takeIncident(rest); c.Incident == "" && id != "" {
+			if first, _ := next(rest); after == "" || strings.Trim(trim(first), "0123456789") != "" {
+				c.Incident, rest = id, after
+			}
+		}
 	}
 	c.Text = cut(strings.TrimSpace(strings.TrimLeft(rest+"\n"+below, " \n:,-–—")), textLimit)
 }

@@ -41,6 +41,7 @@ type PushoverOptions struct {
 type Receipt struct {
 	ID       string // 30 letters and digits
 	AppToken string // of the application that sent the message
+	BaseURL  string // of the API that took it; empty is that of the options
 	User     string // whom it was sent to, in our names: handed on as Person.Name
 	Incident string
 	Token    string    // handed on as Request.Token
@@ -82,7 +83,9 @@ func (p *Pushover) Watch(r Receipt) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.all) >= pushoverLimit {
+	if old, ok := p.all[r.ID]; ok {
+		r.Until = old.Until // given again, it lives no longer
+	} else if len(p.all) >= pushoverLimit {
 		oldest := r.ID
 		for id, other := range p.all {
 			if o, ok := p.all[oldest]; !ok || other.Until.Before(o.Until) {
@@ -147,7 +150,7 @@ func (p *Pushover) poll(ctx context.Context, r Receipt) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	fault := func(err error) error { return plain("pushover: asking after a receipt", err, r.AppToken) }
-	to := p.o.BaseURL + "/1/receipts/" + r.ID + ".json?" + url.Values{"token": {r.AppToken}}.Encode()
+	to := strings.TrimSuffix(cmp.Or(r.BaseURL, p.o.BaseURL), "/") + "/1/receipts/" + r.ID + ".json?" + url.Values{"token": {r.AppToken}}.Encode()
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
 	if err != nil {
 		return fault(err)

@@ -112,6 +112,10 @@ func didYouMean(word string, known []string) string {
 	return "known here: " + strings.Join(quoted, ", ")
 }
 
+// DidYouMean is a hint for whoever asked for a name that is not known: the known one that is nearest, or all where they are
+// few; empty where nothing can be said.
+func DidYouMean(name string, known []string) string { return didYouMean(name, known) }
+
 // nearest is the known word that a third of the letters, at least two, turn into the word; ties go to the first.
 func nearest(word string, known []string) string {
 	best, found := max(2, len(word)/3)+1, ""

@@ -174,12 +174,13 @@ func TestTheSchemaRefusesSlips(t *testing.T) {
 			".maintenance[16].matchers: too few", ".maintenance[17]: no matchers", ".maintenance[18]: unknown key coment",
 			`.maintenance[8].for: "two hours" does not match ^([0-9]+(ms|[smhdwy]))+$|^0$`, `.dispatch.resolved_under_silence: "notfy" is not one of [drop notify]`,
 		},
-		"upstream.yml": {": unknown key user"},
+		"upstream.yml":   {": unknown key user"},
+		"heartbeats.yml": {".heartbeats[17]: unknown key evry", ".heartbeats[17]: no every", ".paging.dead_man: unknown key evry", ".heartbeats[5].alert: too few"},
 		"channels.yml": {
 			".users[0].contact_methods.a.ntfy: unknown key topik", ".users[0].contact_methods.a.ntfy: no topic",
 			`.users[0].contact_methods.i.sms.to: "0046 70 123" does not match ^\+[1-9][0-9]{6,14}$`, ".users[0].contact_methods.w: unknown key gotfy",
 		},
-		"pending.yml": {": unknown key slo_files", ": unknown key heartbeats"},
+		"pending.yml": {": unknown key slo_files"},
 	} {
 		faults := check(t, filepath.Join("testdata/bad", file))
 		for _, w := range want {

@@ -40,6 +40,10 @@ func (c *Core) act(a Action) Answer {
 		}
 	case Resolve:
 		c.become(l, incident.Ended{By: a.By, Via: a.Via, Reason: orElse(a.Text, "resolved by hand")})
+		c.resolvedByHand(l)
+		if l.incident.Identity.Manual != "" {
+			c.overNow(l, "")
+		}
 	case Escalate:
 		c.climb(l, escalation.Escalate{By: a.By})
 	case Reassign:

@@ -161,9 +161,16 @@ func (r *restorer) rebundle() {
 	}
 }
 
-// bundled is what a bundle's message is made from, beside its incidents: some alerts of each.
+// bundled is what a bundle's message is made from: the incidents that its user is still wanted for, and some alerts of
+// each. Somebody may have taken one since an attempt before.
 func (c *Core) bundled(s *Send) {
-	for _, p := range c.parts(&s.Delivery) {
+	if len(s.Delivery.Parts) == 0 {
+		return
+	}
+	wanted := slices.DeleteFunc(c.parts(&s.Delivery), func(p *Delivery) bool { return p.Withdrawn })
+	s.Delivery.Incidents = idsOf(wanted)
+	s.Digest = c.digestOf(s.Delivery)
+	for _, p := range wanted {
 		l := c.live[p.Incident]
 		if l == nil {
 			continue

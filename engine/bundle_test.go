@@ -101,6 +101,25 @@ func TestABundleThatFailsTriesTheNextChannelForEach(t *testing.T) {
 30s page INC-1+INC-2+INC-3+INC-4 cy phone`)
 }
 
+// TestABundleTriedAgain is about those of its incidents that nobody has yet.
+func TestABundleTriedAgain(t *testing.T) {
+	w := newWorld(t, house(), 1)
+	w.net.outcome = func(_ Send, attempt int) (Verdict, time.Duration) {
+		if attempt == 1 {
+			return Verdict{Outcome: Retry, Answer: "busy", Latency: 10 * time.Second}, 10 * time.Second
+		}
+		return Verdict{Outcome: Delivered}, 0
+	}
+	said := w.outgoing()
+	w.gale(5)
+	w.run(35 * time.Second)
+	w.must(Action{Verb: Acknowledge, Incident: "INC-2", By: "bo"})
+	w.run(time.Minute)
+	same(t, said.String(), `
+30s page ana by chat: INC-1 INC-2 INC-3 INC-4 INC-5, 5 alerts
+40s page ana by chat: INC-1 INC-3 INC-4 INC-5, 4 alerts`)
+}
+
 // TestABundleOnTheWire: who is taken care of meanwhile leaves it; when nobody is left, it is taken back; what arrived all the
 // same is in the history of those that it was about.
 func TestABundleOnTheWire(t *testing.T) {

@@ -24,8 +24,9 @@ type Config struct {
 	Severity     func(label string) string                     // maps an alert's severity label to ours
 	Hours        func(escalation.Hours) (*oncall.Hours, error) // reads support hours
 	Maintenance  []Plan                                        // with their Windows
-	Heartbeats   []Heartbeat                                   // in the file's order
-	BlindPolicy  string                                        // of the incident that no heartbeat is heard; empty: that of the first that fell silent
+	SLOs         []SLO
+	Heartbeats   []Heartbeat // in the file's order
+	BlindPolicy  string      // of the incident that no heartbeat is heard; empty: that of the first that fell silent
 }
 
 // A User is somebody who can be paged.

@@ -13,6 +13,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/slo"
 	"github.com/midwatch/midwatch/store"
 )
 
@@ -38,6 +39,7 @@ type Core struct {
 	swaps      map[int]*Swap
 	bills      map[string]*bill // by schedule: who is on call, as it is recorded
 	feeds      map[int]CalendarFeed
+	ledger     ledger // the budgets of SLOs
 	hearts     hearts
 	memos      map[string]string
 
@@ -87,6 +89,7 @@ type live struct {
 	sends    map[string]bool          // its deliveries without an outcome
 	told     map[string]Notice        // seat → what reached them, for the all-clear
 	moved    time.Duration            // by how much the clock was set since it was resolved
+	policy   *escalation.Policy       // its ladder, where that is nobody's in the configuration; nil: it is
 	dirty    bool
 }
 
@@ -168,6 +171,7 @@ func New(cfg *Config, seed uint64) *Core {
 		swaps:      map[int]*Swap{},
 		bills:      map[string]*bill{},
 		feeds:      map[int]CalendarFeed{},
+		ledger:     newLedger(),
 		hearts:     hearts{pulses: map[string]*pulse{}},
 		memos:      map[string]string{},
 		agenda:     newAgenda(),
@@ -250,6 +254,14 @@ func (c *Core) take(in Input) Answer {
 		return c.dropAbsence(in)
 	case TestPage:
 		return c.testPage(in)
+	case Trigger:
+		return c.trigger(in)
+	case Correct:
+		return c.correct(in)
+	case DropCorrection:
+		return c.dropCorrection(in)
+	case Counted:
+		return c.counted(in)
 	case Remember:
 		return c.memo(in)
 	case AddFeed:
@@ -266,6 +278,8 @@ func (c *Core) take(in Input) Answer {
 		return c.dropPlan(in)
 	case Gossip:
 		c.merge(in)
+		return Answer{}
+	case Hello:
 		return Answer{}
 	case Ping:
 		return c.ping(in)
@@ -327,6 +341,12 @@ func (c *Core) elapsed(name string) {
 		}
 	case "watch", "remind":
 		c.keepWatch(rest)
+	case "slo":
+		if a := c.ledger.accounts[rest]; a != nil && a.rule != nil {
+			c.count(rest, a, slo.Tick{})
+		} else {
+			c.agenda.set(name, zeroTime)
+		}
 	case "swap":
 		n, _ := strconv.Atoi(rest)
 		c.expireSwap(n)

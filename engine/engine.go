@@ -77,11 +77,14 @@ type Engine struct {
 	stopped chan struct{} // closed when the loop ended
 	ready   atomic.Bool
 
+	received, committed atomic.Int64 // see Pulse; Unix time in nanoseconds
+
 	mu      sync.RWMutex // held while a turn is stepped and committed: what is read is on disk
 	unsaved backlog      // what is not, and is read all the same
 
 	full    atomic.Pointer[string] // why nothing is being written; nil: all is well
 	swamped atomic.Bool            // the backlog is past its limit
+	lag     atomic.Int64           // by how many nanoseconds the last turn was late for what was due
 	retryAt time.Duration          // elapsed
 	tails   []tail
 
@@ -212,6 +215,11 @@ func (e *Engine) turn(requests []request) error {
 	at := e.now()
 	due := e.core.Due()
 
+	if late := at.Wall.Sub(due); !due.IsZero() && late > 0 {
+		e.lag.Store(int64(late))
+	} else {
+		e.lag.Store(0)
+	}
 	e.mu.Lock()
 	t := e.core.Turn(at, inputs)
 	err := e.commit(t.Batches)
@@ -340,6 +348,9 @@ func (e *Engine) write(b store.Batch) error {
 	start := time.Now()
 	err := e.store.Commit(context.Background(), e.lease.Fence(b))
 	e.stats.commits.Observe(time.Since(start).Seconds())
+	if err == nil {
+		e.committed.Store(e.now().Wall.UnixNano())
+	}
 	if err != nil && !errors.Is(err, store.ErrFull) {
 		return fmt.Errorf("the store: %w", err)
 	}
@@ -379,7 +390,9 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 // Receive takes in alerts as they were posted: repeats only move their end in the table and cost nothing more; the
 // others come back from here on disk.
 func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
-	rest := e.news(alerts, e.now().Wall)
+	now := e.now().Wall
+	e.received.Store(now.UnixNano())
+	rest := e.news(alerts, now)
 	if len(rest) == 0 {
 		return nil
 	}

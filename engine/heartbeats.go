@@ -23,6 +23,7 @@ type Heartbeat struct {
 	Labels       map[string]string // of its incident, beside ours
 	Annotations  map[string]string // likewise; summary titles it
 	Paused       bool
+	Patient      bool // it is not late before it was heard once
 
 	// Match says which alerts are its beats; nil: it is pinged. Source tells what it listens to apart from anything else.
 	// Where Match holds for alerts of one name only, Alert is that name.
@@ -115,7 +116,7 @@ func (c *Core) useHeartbeats() {
 			h.anyAlert = append(h.anyAlert, p)
 		}
 		c.unit()
-		c.stepHeart(p, heartbeat.Watch{Name: rule.Name, Every: rule.Every, Grace: rule.Grace, Paused: rule.Paused})
+		c.stepHeart(p, heartbeat.Watch{Name: rule.Name, Every: rule.Every, Grace: rule.Grace, Paused: rule.Paused, Patient: rule.Patient})
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.pulses)) {
 		if p := h.pulses[name]; !known[name] {

@@ -7,6 +7,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/slo"
 )
 
 // An Input is something that reaches the engine from outside.
@@ -97,6 +98,19 @@ type (
 	// DropAbsence takes back one that was made at run time.
 	DropAbsence struct{ User, ID, By string }
 
+	// Correct excludes bad time from an SLO's budgets; DropCorrection takes that back. The answer has the correction.
+	Correct        struct{ Correction Correction }
+	DropCorrection struct {
+		Number int
+		By     string
+	}
+
+	// Counted brings counts of events by the minute, for an SLO that looks at no alerts.
+	Counted struct {
+		SLO     string
+		Minutes []slo.Counted
+	}
+
 	// Remember keeps a memo over restarts; an empty Value forgets it.
 	Remember struct{ Name, Value string }
 
@@ -116,15 +130,18 @@ func (Result) input()   {}
 func (Reload) input()   {}
 func (Override) input() {}
 
-func (Calendars) input()    {}
-func (DropOverride) input() {}
-func (RequestSwap) input()  {}
-func (SettleSwap) input()   {}
-func (AddAbsence) input()   {}
-func (DropAbsence) input()  {}
-func (Remember) input()     {}
-func (AddFeed) input()      {}
-func (DropFeed) input()     {}
+func (Calendars) input()      {}
+func (DropOverride) input()   {}
+func (RequestSwap) input()    {}
+func (SettleSwap) input()     {}
+func (AddAbsence) input()     {}
+func (DropAbsence) input()    {}
+func (Correct) input()        {}
+func (DropCorrection) input() {}
+func (Counted) input()        {}
+func (Remember) input()       {}
+func (AddFeed) input()        {}
+func (DropFeed) input()       {}
 
 func (SetSilence) input()    {}
 func (ExpireSilence) input() {}
@@ -150,15 +167,16 @@ const (
 
 // An Answer is what an input's sender is told once it is on disk.
 type Answer struct {
-	Incident incident.Incident // after the action; zero where none was meant
-	Silence  router.Silence    // likewise
-	Override oncall.Override   // likewise
-	Swap     Swap              // likewise
-	Absence  oncall.Absence    // likewise
-	Feed     CalendarFeed      // likewise
-	Tests    []TestOutcome     // of a test page: what was sent, without outcomes yet
-	Warnings []string          // what the sender should think of again, as sentences; it is done all the same
-	Err      error             // an Error for what the sender did wrong; router.ErrNoSilence
+	Incident   incident.Incident // after the action; zero where none was meant
+	Silence    router.Silence    // likewise
+	Override   oncall.Override   // likewise
+	Swap       Swap              // likewise
+	Absence    oncall.Absence    // likewise
+	Correction Correction        // likewise
+	Feed       CalendarFeed      // likewise
+	Tests      []TestOutcome     // of a test page: what was sent, without outcomes yet
+	Warnings   []string          // what the sender should think of again, as sentences; it is done all the same
+	Err        error             // an Error for what the sender did wrong; router.ErrNoSilence
 }
 
 // An Error is the sender's to mend.

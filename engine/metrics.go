@@ -40,7 +40,7 @@ func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
 	for _, kind := range []string{incident.Opened, incident.Paged, incident.PageFailed, incident.StepSkipped, incident.CatchAll, incident.Acknowledged, incident.ResolvedEvent} {
 		m.events.WithLabelValues(kind)
 	}
-	r.MustRegister(m.lag, m.commits, m.deliveries, m.latency, m.events, incidentCollector{e}, heartbeatCollector{e}, &coverageCollector{e: e, of: map[string]coverage{}},
+	r.MustRegister(m.lag, m.commits, m.deliveries, m.latency, m.events, incidentCollector{e}, heartbeatCollector{e}, budgetCollector{e}, &coverageCollector{e: e, of: map[string]coverage{}},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "midwatch_store_writable", Help: "1 while the store takes writes, 0 while the daemon goes on from memory.",
 		}, func() float64 {

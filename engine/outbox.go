@@ -152,10 +152,10 @@ func (c *Core) send(d Delivery) Send {
 
 // alertsOf are the incident's alerts, firing ones first, each in the order in which they joined, at most so many.
 func (c *Core) alertsOf(l *live, most int) []*router.Alert {
-	if l.incident.Identity.Heartbeat != "" && most > 0 {
-		return []*router.Alert{signOf(l.incident)}
-	}
 	var out []*router.Alert
+	if l.hasSign(l.incident.Identity) && most > 0 {
+		out = append(out, signOf(l.incident))
+	}
 	for _, firing := range []bool{true, false} {
 		for _, fp := range l.order {
 			if len(out) == most {

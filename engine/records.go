@@ -14,32 +14,34 @@ import (
 
 // Keys of the store. Numbers are of fixed width, so that their order is that of the bytes.
 const (
-	keyFormat     = "meta/format"   // the version of this layout
-	keyAlive      = "meta/alive"    // when the last turn was written
-	prefJournal   = "alert/j/"      // <seq>: the alerts that one turn changed
-	prefSnapshot  = "alert/s/"      // <generation>/<chunk>: the whole table, folded
-	keyGeneration = "alert/current" // which snapshot is whole, and where the journal goes on
-	prefGroup     = "group/"        // <id>
-	prefLog       = "log/"          // <id>: what a receiver was last told of a group
-	prefIncident  = "incident/"     // <number>
-	prefLadder    = "ladder/"       // <number>: only of an incident that is not over and done with
-	prefMember    = "member/"       // <number>/<seq>: fingerprints that joined; likewise
-	prefDelivery  = "delivery/"     // <key>: sent, outcome not known
-	prefEvent     = "event/"        // <seq>/<incident number>: history
-	prefTimeline  = "timeline/"     // <number>/<seq>: which events are an incident's; empty
-	prefAttempt   = "attempt/"      // <seq>: the delivery log
-	prefTurn      = "turn/"         // <policy>/<step>: round robin
-	prefOverride  = "override/"     // <schedule>/<seq>
-	keyNumber     = "meta/number"   // of the newest override or absence made at run time
-	prefSwap      = "swap/"         // <number>
-	prefAbsence   = "absence/"      // <user>/<seq>
-	prefMemo      = "memo/"         // <name>
-	prefFeed      = "feed/"         // <number>
-	prefBill      = "watch/"        // <schedule>: who is on call, and who is next
-	prefWatch     = "oncall/"       // <schedule>/<seq>: who was on call from when on
-	prefSilence   = "silence/"      // <id>
-	prefPlan      = "plan/"         // <name>: a recurring silence
-	prefHeartbeat = "heartbeat/"    // <name>
+	keyFormat      = "meta/format"   // the version of this layout
+	keyAlive       = "meta/alive"    // when the last turn was written
+	prefJournal    = "alert/j/"      // <seq>: the alerts that one turn changed
+	prefSnapshot   = "alert/s/"      // <generation>/<chunk>: the whole table, folded
+	keyGeneration  = "alert/current" // which snapshot is whole, and where the journal goes on
+	prefGroup      = "group/"        // <id>
+	prefLog        = "log/"          // <id>: what a receiver was last told of a group
+	prefIncident   = "incident/"     // <number>
+	prefLadder     = "ladder/"       // <number>: only of an incident that is not over and done with
+	prefMember     = "member/"       // <number>/<seq>: fingerprints that joined; likewise
+	prefDelivery   = "delivery/"     // <key>: sent, outcome not known
+	prefEvent      = "event/"        // <seq>/<incident number>: history
+	prefTimeline   = "timeline/"     // <number>/<seq>: which events are an incident's; empty
+	prefAttempt    = "attempt/"      // <seq>: the delivery log
+	prefTurn       = "turn/"         // <policy>/<step>: round robin
+	prefOverride   = "override/"     // <schedule>/<seq>
+	keyNumber      = "meta/number"   // of the newest override or absence made at run time
+	prefSwap       = "swap/"         // <number>
+	prefAbsence    = "absence/"      // <user>/<seq>
+	prefMemo       = "memo/"         // <name>
+	prefSLO        = "slo/"          // <name>/<hash of the values>
+	prefCorrection = "correction/"   // <number>
+	prefFeed       = "feed/"         // <number>
+	prefBill       = "watch/"        // <schedule>: who is on call, and who is next
+	prefWatch      = "oncall/"       // <schedule>/<seq>: who was on call from when on
+	prefSilence    = "silence/"      // <id>
+	prefPlan       = "plan/"         // <name>: a recurring silence
+	prefHeartbeat  = "heartbeat/"    // <name>
 )
 
 const layout = 1 // version of the keys above
@@ -96,28 +98,30 @@ type envelope struct {
 // upgrades turn the stored value of one version into the next one's, by kind. The current version of a kind is the
 // length of its list, plus one. Golden records of every version are in testdata.
 var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
-	"group":     {},
-	"incident":  {unchanged}, // 2: of a heartbeat
-	"ladder":    {},
-	"member":    {},
-	"delivery":  {unchanged, unchanged}, // 2: notices about time on call; 3: test pages
-	"event":     {},
-	"attempt":   {unchanged}, // 2: several incidents
-	"turn":      {},
-	"override":  {unchanged}, // 2: who made it, when, and by which swap
-	"number":    {},
-	"swap":      {},
-	"absence":   {},
-	"bill":      {},
-	"feed":      {},
-	"memo":      {},
-	"watch":     {},
-	"silence":   {},
-	"plan":      {},
-	"heartbeat": {},
-	"format":    {},
-	"alive":     {},
-	"current":   {},
+	"group":      {},
+	"incident":   {unchanged}, // 2: of a heartbeat
+	"ladder":     {},
+	"member":     {},
+	"delivery":   {unchanged, unchanged}, // 2: notices about time on call; 3: test pages
+	"event":      {},
+	"attempt":    {unchanged}, // 2: several incidents
+	"turn":       {},
+	"override":   {unchanged}, // 2: who made it, when, and by which swap
+	"number":     {},
+	"swap":       {},
+	"absence":    {},
+	"bill":       {},
+	"feed":       {},
+	"slo":        {},
+	"correction": {},
+	"memo":       {},
+	"watch":      {},
+	"silence":    {},
+	"plan":       {},
+	"heartbeat":  {},
+	"format":     {},
+	"alive":      {},
+	"current":    {},
 }
 
 // unchanged is the upgrade to a version that only has more members.

@@ -14,6 +14,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/slo"
 )
 
 // stored has a value of every kind, as the engine stores it.
@@ -59,7 +60,9 @@ func storedKinds() map[string]any {
 			Number: 1, Schedule: "weekly", User: "ana", With: "bo", From: at, To: at.Add(time.Hour), Gives: []oncall.Stretch{{Start: at, End: at.Add(time.Hour)}},
 			State: SwapOpen, CreatedBy: "ana", CreatedAt: at,
 		},
-		"memo": "42",
+		"slo":        accountRecord{SLO: "checkout", By: "{}", Budget: slo.Budget{Seen: at}, Fires: []string{"00000000000000ff"}},
+		"correction": Correction{Number: 1, SLO: "checkout", From: at, To: at.Add(time.Hour), Reason: "disks", CreatedBy: "ana", CreatedAt: at},
+		"memo":       "42",
 		"heartbeat": heartbeatRecord{
 			Beat:   heartbeat.Heartbeat{Name: "prom", Every: time.Minute, Grace: 2 * time.Minute, State: heartbeat.Fine, Since: at, Last: at, From: at},
 			Source: `[alertname="Watchdog"]`,

@@ -20,6 +20,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
+	"github.com/midwatch/midwatch/slo"
 )
 
 var update = flag.Bool("update", false, "write those records in testdata that are not there yet; what is there is never written again")
@@ -95,10 +96,12 @@ func samples() map[string]any {
 			Gives: []oncall.Stretch{{Start: at(10), End: at(20)}, {Start: at(30), End: at(60)}}, Takes: []oncall.Stretch{{Start: at(120), End: at(180)}},
 			State: SwapAccepted, CreatedBy: "cy", CreatedAt: at(-5), ClosedBy: "bo", ClosedAt: at(-4), Overrides: []string{"weekly-1", "weekly-2"},
 		},
-		"memo": `{"service":"slack"}`,
+		"slo":        accountRecord{SLO: "checkout", By: `{cluster="eu"}`, Labels: map[string]string{"cluster": "eu"}, Budget: slo.Budget{Seen: at(1), Next: at(2), Crossed: []string{"half-gone"}}, Fires: []string{"00000000000000ff"}},
+		"correction": Correction{Number: 1, SLO: "checkout", From: at(0), To: at(9), Reason: "disks", CreatedBy: "ana", CreatedAt: at(1), Gone: true},
+		"memo":       `{"service":"slack"}`,
 		"heartbeat": heartbeatRecord{
 			Beat: heartbeat.Heartbeat{
-				Name: "backup", Every: 24 * time.Hour, Grace: time.Hour, State: heartbeat.Late, Since: at(3), Last: at(1), From: at(2),
+				Name: "backup", Every: 24 * time.Hour, Grace: time.Hour, Patient: true, State: heartbeat.Late, Since: at(3), Last: at(1), From: at(2),
 				Failure: "exit status <1>", Excused: 2,
 			},
 			Source: "ping", Brief: "failed: exit status <1>", Reason: "it said that it failed: exit status <1>", Blind: true,

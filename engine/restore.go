@@ -57,6 +57,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.restoreFeeds,
 		r.restoreHeartbeats,
 		r.restoreMemos,
+		r.restoreSLOs,
 		r.restoreSilences,
 		r.restoreGroups,
 		r.restoreDeliveries,
@@ -310,7 +311,7 @@ func (r *restorer) restoreIncidents() error {
 		}
 		l := newLive()
 		l.incident = i
-		if i.Identity.Heartbeat != "" {
+		if l.hasSign(i.Identity) {
 			l.standIn(i.Firing)
 		}
 		var record ladderRecord
@@ -410,6 +411,7 @@ func (r *restorer) settle() {
 		r.revive(c.live[n])
 	}
 	r.reviveHeartbeats()
+	c.useSLOs()
 	c.settle()
 	r.rebundle()
 	for _, d := range r.inOrder() {

@@ -65,6 +65,7 @@ func (c *Core) use(cfg *Config) {
 	for name, s := range cfg.Schedules {
 		c.schedules[name] = c.overrides[name].over(s)
 	}
+	c.indexSLOs()
 }
 
 // reload takes a new configuration. What is in flight keeps its policy (SPEC §5.9); groups keep their timers.
@@ -86,6 +87,7 @@ func (c *Core) reload(cfg *Config) {
 	}
 	c.usePlans()
 	c.useHeartbeats()
+	c.useSLOs()
 	c.tellLate()
 }
 
@@ -129,13 +131,18 @@ func (c *Core) shift(by time.Duration) {
 		c.agenda.set("fold", c.now)
 	}
 	c.shiftHeartbeats(by)
+	c.shiftSLOs(by)
 	c.usePlans() // their windows stay with the wall clock
 	c.keepWatches()
 }
 
 // closes is until when a closed incident may come back.
 func (c *Core) closes(l *live) time.Time {
-	return l.incident.ResolvedAt.Add(l.moved).Add(c.cfg.ReopenWindow)
+	window := c.cfg.ReopenWindow
+	if s := c.ledger.rules[l.incident.Identity.SLO]; s != nil {
+		window = max(window, s.Objective.Spec().ReopenWindow) // its budget says whether it comes back
+	}
+	return l.incident.ResolvedAt.Add(l.moved).Add(window)
 }
 
 // remember keeps a closed incident for as long as it may come back.

@@ -74,19 +74,12 @@ func (c *Core) silencesTurned(e router.SilencesTurned) {
 	}
 }
 
-// weigh pauses the paging of an open incident all of whose firing alerts are silenced, and resumes it otherwise. One
-// that has none that fire stays as it is.
+// weigh pauses the paging of an open incident that silences hold back, and resumes it otherwise.
 func (c *Core) weigh(l *live) {
-	if !l.incident.Open() || len(l.firing) == 0 || l.ladder.State() == "" {
+	if !l.incident.Open() || l.ladder.State() == "" {
 		return
 	}
-	silenced := true
-	for fp := range l.firing {
-		if labels := l.members[fp]; labels == nil || !c.router.IsSilenced(labels, c.now) {
-			silenced = false
-			break
-		}
-	}
+	silenced := c.isHeldBack(l)
 	if silenced == l.ladder.IsPaused() {
 		return
 	}
@@ -96,6 +89,31 @@ func (c *Core) weigh(l *live) {
 	} else {
 		c.climb(l, escalation.Resumed{})
 	}
+}
+
+// isHeldBack tells whether all of the incident's alerts that fire are silenced. While none fires, nothing begins to be
+// held back, and what is stays so until no silence is about any of its alerts any more.
+func (c *Core) isHeldBack(l *live) bool {
+	if len(l.firing) > 0 {
+		for fp := range l.firing {
+			if labels := l.members[fp]; labels == nil || !c.router.IsSilenced(labels, c.now) {
+				return false
+			}
+		}
+		return true
+	}
+	if !l.ladder.IsPaused() {
+		return false
+	}
+	known := false
+	for _, labels := range l.members {
+		if labels != nil && c.router.IsSilenced(labels, c.now) {
+			return true
+		}
+		known = known || labels != nil
+	}
+	// A restart forgets the labels of alerts that are long over; what they had in common is left.
+	return !known && c.router.IsSilenced(router.LabelsOf(l.incident.Labels), c.now)
 }
 
 // silencedHow says by which silence an incident's oldest firing alert is silenced.

@@ -152,6 +152,29 @@ func TestResolvingUnderASilence(t *testing.T) {
 	same(t, w.story("page", "resolved"), "30s page INC-1 ana chat 1.1\n2m0s resolved INC-1")
 }
 
+// TestASilenceOutlivedByItsIncident: an incident whose alerts end under a silence, and which stays open all the same, is
+// held back until the silence is over, and no longer.
+func TestASilenceOutlivedByItsIncident(t *testing.T) {
+	for _, crashed := range []bool{false, true} {
+		w := newWorld(t, house(), 1)
+		w.fire("alertname", "Lag", "team", "manual")
+		w.run(time.Minute)
+		w.silence("alertname", "Lag", 30*time.Minute)
+		w.run(3 * time.Minute)
+		w.resolve("alertname", "Lag", "team", "manual")
+		if w.run(20 * time.Minute); crashed {
+			w.crash(0)
+		}
+		w.run(40 * time.Minute)
+		same(t, w.story("page", "note"), `
+30s page INC-1 ana chat 1.1
+1m0s note INC-1
+3m0s note INC-1
+31m0s note INC-1
+31m0s page INC-1 bo mail 2.1`)
+	}
+}
+
 func TestSilencesOutliveACrash(t *testing.T) {
 	w := newWorld(t, house(), 1)
 	one := w.silence("alertname", "Lag", time.Hour)

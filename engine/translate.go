@@ -29,6 +29,7 @@ func (c *Core) routed(effects []router.Effect) {
 		case router.Stored:
 			c.note(e.Alert)
 			c.hearkens(e)
+			c.spends(e)
 		case router.Refused:
 			c.refused++
 		case router.Notify:
@@ -57,6 +58,7 @@ func (c *Core) routed(effects []router.Effect) {
 		}
 	}
 	c.hear(&t)
+	c.countStirred()
 	if c.hearts.stirred {
 		c.hearts.stirred = false
 		c.tellLate()
@@ -230,7 +232,9 @@ func (c *Core) become(l *live, in incident.Input) {
 // startLadder begins paging, by its policy as it is now (SPEC §5.9).
 func (c *Core) startLadder(l *live) {
 	policy, ok := c.cfg.Policies[l.incident.Policy]
-	if !ok {
+	if l.policy != nil {
+		policy = *l.policy
+	} else if !ok {
 		policy = escalation.Policy{Name: l.incident.Policy} // a policy without steps goes to the catch-all
 	}
 	var effects []escalation.Effect

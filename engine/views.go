@@ -247,9 +247,26 @@ func (e *Engine) Audit(ctx context.Context, after uint64, most int) ([]incident.
 	return events, nil
 }
 
+// An AttemptFilter says which lines of the delivery log are meant. The zero AttemptFilter means all.
+type AttemptFilter struct {
+	Incident string   // its ID
+	User     string   // to whom
+	Outcomes []string // delivered, retry, failed; none: any
+}
+
+func (f AttemptFilter) match(a Attempt) bool {
+	return (f.Incident == "" || a.Incident == f.Incident || slices.Contains(a.Incidents, f.Incident)) &&
+		(f.User == "" || a.User == f.User) && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, a.Outcome))
+}
+
 // Deliveries is the delivery log, the newest attempts first, at most so many, of one incident or (empty) of all. next
 // is where the next page begins; 0: this was the last.
 func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint64, most int) (list []Attempt, next uint64, err error) {
+	return e.Attempts(ctx, AttemptFilter{Incident: incidentID}, before, most)
+}
+
+// Attempts is the delivery log, likewise, of what the filter means.
+func (e *Engine) Attempts(ctx context.Context, f AttemptFilter, before uint64, most int) (list []Attempt, next uint64, err error) {
 	e.mu.RLock()
 	newest := e.core.records
 	e.mu.RUnlock()
@@ -276,7 +293,7 @@ func (e *Engine) Deliveries(ctx context.Context, incidentID string, before uint6
 			if looked++; len(list) >= most || looked > lookAtMost {
 				return list, keys[i] + 1, nil
 			}
-			if incidentID == "" || chunk[i].Incident == incidentID || slices.Contains(chunk[i].Incidents, incidentID) {
+			if f.match(chunk[i]) {
 				list = append(list, chunk[i])
 			}
 		}

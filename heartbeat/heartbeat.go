@@ -20,6 +20,8 @@ type Heartbeat struct {
 	Every time.Duration `json:"every"` // it is expected at least so often
 	Grace time.Duration `json:"grace"` // and may be late by so much; 0: not at all
 
+	Patient bool `json:"patient,omitempty"` // it is not Late before it was heard once
+
 	State State     `json:"state"`
 	Since time.Time `json:"since"`         // it is in that State from then on
 	Last  time.Time `json:"last,omitzero"` // when it was last heard; zero: never
@@ -42,6 +44,7 @@ type (
 	Watch struct {
 		Name         string
 		Every, Grace time.Duration
+		Patient      bool // it is not Late before it was heard once
 		Paused       bool
 	}
 	// Beat says that it was heard At an instant that is not to come. One that is no news changes nothing.
@@ -80,8 +83,12 @@ func (FellLate) effect()  {}
 func (Worse) effect()     {}
 func (Recovered) effect() {}
 
-// Due is when it is Late unless it is heard before; zero: never, for it is so already, or is not watched.
+// Due is when it is Late unless it is heard before; zero: never, for it is so already, or is not watched, or is waited
+// for patiently.
 func (h Heartbeat) Due() time.Time {
+	if h.State == New && h.Patient {
+		return time.Time{}
+	}
 	if h.State == New || h.State == Fine {
 		return h.From.Add(h.Every + h.Grace)
 	}

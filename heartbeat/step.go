@@ -29,7 +29,7 @@ func (h Heartbeat) Step(in Input, now time.Time) (Heartbeat, []Effect) {
 // nobody. One that is Late stays so, unless its silence is within what is allowed now.
 func (h Heartbeat) watch(in Watch, now time.Time) (Heartbeat, []Effect) {
 	same := h.Every == in.Every && h.Grace == in.Grace
-	h.Name, h.Every, h.Grace = in.Name, in.Every, in.Grace
+	h.Name, h.Every, h.Grace, h.Patient = in.Name, in.Every, in.Grace, in.Patient
 	switch {
 	case in.Paused && h.State == Paused:
 	case in.Paused:

@@ -108,6 +108,13 @@ func TestStories(t *testing.T) {
 20m paused
 30m new until 33m0s
 33m late FellLate{Brief:not heard for 3m Reason:it was not heard for 3m; it is expected every 1m, and may be late by 2m}`},
+		{"waited for patiently, until it was heard once", []any{
+			"0s", Watch{Name: "prom", Every: time.Minute, Patient: true}, "1h", Elapsed{}, "2h", beat("2h"), "2h1m", Elapsed{},
+		}, `
+0s new
+1h new
+2h fine until 2h1m0s
+2h1m late FellLate{Brief:not heard for 1m Reason:it was not heard for 1m; it is expected every 1m}`},
 		{"the same rule again changes nothing; another one begins anew", []any{
 			"2m",
 			Watch{Name: "prom", Every: time.Minute, Grace: 2 * time.Minute},

@@ -32,6 +32,15 @@ type Identity struct {
 	GroupKey string `json:"group_key,omitempty"`
 	Alert    string `json:"alert,omitempty"` // the fingerprint, for ScopeAlert
 
+	// SLO is the objective whose budget burns, and By names the values of its labels; then there is no Receiver. Threshold is
+	// that of the budget which was crossed; empty: the incident is that of the burn rates.
+	SLO       string `json:"slo,omitempty"`
+	By        string `json:"by,omitempty"`
+	Threshold string `json:"threshold,omitempty"`
+
+	// Manual numbers an incident that a person opened; then there is nothing else.
+	Manual string `json:"manual,omitempty"`
+
 	// Heartbeat is the heartbeat that is late; then there is no Receiver. AllHeartbeats: none is heard any more.
 	Heartbeat string `json:"heartbeat,omitempty"`
 }

@@ -32,6 +32,9 @@ type (
 		Count    int
 		Names    string
 	}
+	// Worsened says that what it is about got worse: page again. Eased says that it got better, quietly.
+	Worsened struct{ Severity, Reason string }
+	Eased    struct{ Severity, Reason string }
 	// Cleared says that what it is about is over: its last firing alert ended, unless Reason says something else.
 	Cleared struct{ Reason string }
 	// AckedNow says that By has it: enough people acknowledged, and the ladder stopped. Said again of another, who has
@@ -48,6 +51,8 @@ type (
 func (Begun) input()          {}
 func (Back) input()           {}
 func (Joined) input()         {}
+func (Worsened) input()       {}
+func (Eased) input()          {}
 func (Cleared) input()        {}
 func (AckedNow) input()       {}
 func (TriggeredAgain) input() {}
@@ -89,6 +94,10 @@ func (i Incident) Step(in Input, now time.Time) (Incident, []Effect) {
 		return next.reopen(in, now)
 	case Joined:
 		return next.join(in, now)
+	case Worsened:
+		return next.turn(in.Severity, in.Reason, now)
+	case Eased:
+		return next.turn(in.Severity, in.Reason, now)
 	case Cleared:
 		return next.clear(in, now)
 	case AckedNow:
@@ -157,6 +166,20 @@ func (i Incident) join(in Joined, now time.Time) (Incident, []Effect) {
 		effects = append(effects,
 			Happened{i.event(SeverityChanged, now, Event{Severity: i.Severity, Reason: fmt.Sprintf("%s to %s: %s", was, i.Severity, in.Names)})},
 			Rose{Severity: i.Severity})
+	}
+	return i, effects
+}
+
+// turn changes the severity. A higher one is worth another page.
+func (i Incident) turn(severity, reason string, now time.Time) (Incident, []Effect) {
+	was := i.Severity
+	if !i.Open() || severity == was {
+		return i, nil
+	}
+	i.Severity = severity
+	effects := []Effect{Happened{i.event(SeverityChanged, now, Event{Severity: severity, Reason: fmt.Sprintf("%s to %s: %s", was, severity, reason)})}}
+	if Higher(severity, was) {
+		effects = append(effects, Rose{Severity: severity})
 	}
 	return i, effects
 }

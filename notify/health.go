@@ -67,3 +67,22 @@ func b2i(b bool) int {
 	}
 	return 0
 }
+
+// AllFailing says whether there were attempts, and by none of the channels that were tried the last one came through, each
+// tried twice at least: nobody can be reached by what is known. A channel that was never tried says nothing.
+func AllFailing(all []Health) bool {
+	failing := false
+	for _, h := range all {
+		switch {
+		case !h.Known():
+		case h.Failures < failingFrom:
+			return false
+		default:
+			failing = true
+		}
+	}
+	return failing
+}
+
+// failingFrom is how many attempts in a row fail before a channel counts as failing: a hiccup is none.
+const failingFrom = 2

@@ -33,24 +33,10 @@ type Storm struct {
 	Keys     []string  // idempotency keys of the pages that it stands for, sorted
 }
 
-// A Linker makes the links of a summary. It is called for one message at a time of each target, and must be safe for
-// concurrent use.
-type Linker func(s Summons) Links
-
-// A Summons is the summary that wants links.
-type Summons struct {
-	User      string
-	Key       string    // the summary's
-	Incidents []string  // the worst first
-	At        time.Time // from when on the links are good
-}
-
-// Links are where a summary leads.
-type Links struct {
-	Acknowledge string // acknowledges the first Named of the incidents
-	Named       int
-	Incidents   string // the list
-}
+// A Linker gives the page of a summary its links and says how many of the incidents, which are listed with the worst first, the
+// one that acknowledges names. key is the summary's; at, from when on the links are good. It is called for one message at a
+// time of each target, and must be safe for concurrent use.
+type Linker func(p *Page, key string, at time.Time) (named int)
 
 // Summarize lets pages that wait for one target go out as one message, if there are more than three. Without it every page
 // goes out on its own. It is called before the first Enqueue.
@@ -144,12 +130,7 @@ func summary(letters []*letter, link Linker) Message {
 	all = worstFirst(all)
 	p.Incidents = all[:min(len(all), stormListed)]
 	p.Storm.count(all)
-	s := Summons{User: p.User, Key: m.Key, At: m.At}
-	for _, b := range p.Incidents {
-		s.Incidents = append(s.Incidents, b.Incident)
-	}
-	links := link(s)
-	p.AckURL, p.IncidentURL, p.Storm.Acks = links.Acknowledge, links.Incidents, links.Named
+	p.Storm.Acks = link(p, m.Key, m.At)
 	return m
 }
 

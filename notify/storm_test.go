@@ -62,8 +62,9 @@ func pageFor(target Target, n int, severity string, opened time.Time) Message {
 }
 
 func linking(named int) Linker {
-	return func(s Summons) Links {
-		return Links{Acknowledge: "https://m.example.org/ack/" + s.Key, Named: min(named, len(s.Incidents)), Incidents: "https://m.example.org/"}
+	return func(p *Page, key string, _ time.Time) int {
+		p.AckURL, p.IncidentURL = "https://m.example.org/ack/"+key, "https://m.example.org/"
+		return min(named, len(p.Incidents))
 	}
 }
 

@@ -50,13 +50,16 @@ type checker struct {
 	seq       uint64 // of the newest line of the history that it has seen
 	events    []incident.Event
 	ladders   map[int]*bladder
+	open      []*bladder          // those of them that are, by their numbers
 	bundles   map[string][]string // the pages that a bundle stands for
-	turns     map[string]int
+	turns     map[string]int      // round robin's pointers, by policy and step
+	unsure    map[string]bool     // those that cannot be known
+	died      bool                // and was not started since
+	crowd     bool                // several incidents paged in the turn that is looked at
 	silences  []bsilence
 	overrides []boverride
 	asked     map[string][]engine.Action // what people did, by incident
 	acked     []engine.Action            // acknowledgements that were answered
-	clear     map[string]time.Duration   // when an identity last had no alert
 	looked    time.Duration
 	highest   int // number of incidents
 }
@@ -78,8 +81,8 @@ type boverride struct {
 
 func newChecker(w *breaker) *checker {
 	return &checker{
-		w: w, ladders: map[int]*bladder{}, bundles: map[string][]string{}, turns: map[string]int{},
-		asked: map[string][]engine.Action{}, clear: map[string]time.Duration{},
+		w: w, ladders: map[int]*bladder{}, bundles: map[string][]string{}, turns: map[string]int{}, unsure: map[string]bool{},
+		asked: map[string][]engine.Action{},
 	}
 }
 
@@ -90,6 +93,27 @@ func (c *checker) fail(rule, format string, args ...any) {
 // seen takes in what one turn led to: lines of the history, then what left.
 func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 	now := c.w.elapsed
+	c.weigh()
+	var pages []bpage
+	for _, s := range sends {
+		pages = append(pages, c.pagesOf(s)...)
+	}
+	slices.SortStableFunc(pages, func(a, b bpage) int { return a.incident - b.incident }) // a bundle leaves after the rest
+	c.crowd = len(pages) > 0 && pages[0].incident != pages[len(pages)-1].incident
+	// What was owed to people already goes out before catch_all pages them anew.
+	pages = slices.DeleteFunc(pages, func(p bpage) bool {
+		l := c.ladders[p.incident]
+		about := func(e incident.Event) bool { return e.Incident == incident.ID(p.incident) }
+		if l == nil || !slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && e.Kind == incident.CatchAll }) ||
+			slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && e.By != "" }) {
+			return false
+		}
+		if m, _ := l.due(p, now); m == nil || l.keys[p.key] != nil {
+			return false
+		}
+		l.sent(p, now)
+		return true
+	})
 	for _, e := range events {
 		if e.Seq != c.seq+1 {
 			c.fail("the history has no gaps", "line %d is followed by line %d", c.seq, e.Seq)
@@ -102,18 +126,36 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 		}
 		c.happened(e, t)
 	}
-	for _, s := range sends {
-		for _, p := range c.pagesOf(s) {
-			c.w.counts.Pages++
-			l := c.ladders[p.incident]
-			if l == nil {
-				c.fail("the timeline explains every page", "%s left, and the history knows no such incident", p.key)
+	if slices.ContainsFunc(events, func(e incident.Event) bool {
+		return e.Kind == incident.Opened || e.Kind == incident.Reopened || e.Kind == incident.ResolvedEvent
+	}) {
+		c.open = c.open[:0]
+		for _, l := range c.ladders {
+			if l.open() {
+				c.open = append(c.open, l)
 			}
-			l.sent(p, now)
 		}
+		slices.SortFunc(c.open, func(a, b *bladder) int { return a.n - b.n })
+	}
+	for _, p := range pages {
+		c.w.counts.Pages++
+		l := c.ladders[p.incident]
+		if l == nil {
+			c.fail("the timeline explains every page", "%s left, and the history knows no such incident", p.key)
+		}
+		l.sent(p, now)
 	}
 	if len(events) > 0 || len(sends) > 0 {
 		c.weigh()
+		if c.w.e != nil {
+			c.quietly()
+		}
+	}
+}
+
+func (c *checker) quietly() {
+	for _, l := range c.open { // in order, for those who take turns
+		l.quietly(c.w.elapsed)
 	}
 }
 
@@ -228,14 +270,15 @@ func (c *checker) anyTold(id incident.Identity) bool {
 
 // belongs tells whether the alert is one of the identity's.
 func (c *checker) belongs(s *bsource, id incident.Identity) bool {
-	receiver, scope, group := c.place(s.labels)
-	if receiver != id.Receiver {
-		return false
+	if s.receiver == "" {
+		var scope incident.Scope
+		s.receiver, scope, s.group = c.place(s.labels)
+		s.group = ":" + s.group
+		if scope == incident.ScopeAlert {
+			s.group, s.alert = "", fmt.Sprintf("%016x", (&router.Alert{Labels: s.labels}).Fingerprint())
+		}
 	}
-	if scope == incident.ScopeAlert {
-		return id.Alert == fmt.Sprintf("%016x", (&router.Alert{Labels: s.labels}).Fingerprint())
-	}
-	return strings.HasSuffix(id.GroupKey, ":"+group)
+	return s.receiver == id.Receiver && s.alert == id.Alert && (s.alert != "" || strings.HasSuffix(id.GroupKey, s.group))
 }
 
 // place is where the file's routes send an alert, and its group's labels.
@@ -252,15 +295,6 @@ func (c *checker) place(ls router.Labels) (receiver string, scope incident.Scope
 		}
 	}
 	return route.RouteOpts.Receiver, c.w.cfg.Incidents[route.RouteOpts.Receiver].Scope, by.String()
-}
-
-// key names an alert's identity as far as can be told before an incident has it.
-func (c *checker) placeKey(ls router.Labels) string {
-	receiver, scope, group := c.place(ls)
-	if scope == incident.ScopeAlert {
-		group = ls.String()
-	}
-	return receiver + group
 }
 
 // ---- silences
@@ -285,32 +319,50 @@ func (c *checker) silenceEndsNow() bool {
 	return slices.ContainsFunc(c.silences, func(s bsilence) bool { return s.ending })
 }
 
-// silencedNow tells whether all of the incident's alerts that fire are silenced. One that has none keeps its peace for as
-// long as the last that fired are.
-func (c *checker) silencedNow(l *bladder) bool {
-	all, loud := c.firing(l.identity)
-	return all > 0 && loud == 0
-}
-
-// weigh looks which incidents' paging is paused.
+// weigh looks which incidents' paging is paused: those all of whose alerts that fire are silenced. One that has none
+// and is not paused stays so; where it was, it is until none of its alerts is silenced any more.
 func (c *checker) weigh() {
 	for _, s := range c.w.sources {
+		s.silenced = c.silencedAlert(s.labels)
 		switch {
-		case s.over || s.accepted < 0 || c.silencedAlert(s.labels):
+		case s.over || s.accepted < 0 || s.silenced:
 			s.spoken = -1
 		case s.spoken < 0:
 			s.spoken = c.w.elapsed
 		}
 	}
-	for _, l := range c.ladders {
-		if !l.open() {
-			continue
+	for _, l := range c.open {
+		all, loud, hazy := 0, 0, false
+		for _, s := range c.w.sources {
+			if s.resend == forever || !c.belongs(s, l.identity) {
+				continue
+			}
+			if s.over || s.accepted < 0 {
+				// Nobody answered for the last that was said of it: the engine may take it to fire or not.
+				hazy = hazy || s.over && (s.told || s.posted) || s.posted
+				continue
+			}
+			if all++; all == 1 {
+				l.fired = l.fired[:0]
+			}
+			l.fired = append(l.fired, s.labels)
+			if !s.silenced {
+				loud++
+			}
 		}
-		paused := c.silencedNow(l)
-		if all, _ := c.firing(l.identity); all == 0 {
-			paused = false
+		for _, ls := range l.fired {
+			if !slices.ContainsFunc(l.ever, ls.Equal) {
+				l.ever = append(l.ever, ls)
+			}
 		}
-		if l.paused && !paused {
+		if l.held = loud == 0 && (all > 0 || l.held && slices.ContainsFunc(l.ever, c.silencedAlert)); all > 0 {
+			l.firedAt = c.w.elapsed
+		} else if l.held {
+			// It may have been only one of several that is silenced, or the start after a crash knows no more which it was.
+			hazy = hazy || c.w.up > l.firedAt || slices.ContainsFunc(l.fired, func(ls router.Labels) bool { return !c.silencedAlert(ls) })
+		}
+		paused := l.held && !hazy
+		if hazy || l.paused && !paused {
 			l.free = max(l.free, c.w.elapsed)
 		}
 		l.paused = paused
@@ -537,28 +589,40 @@ func (c *checker) targetsOf(l *bladder, step int) []seat {
 	return c.resolve(l.high, l.policy.Steps[step-1].Notify...)
 }
 
-// takeTurn finds whose turn it is, and holds that the page goes there.
+// takeTurn finds whose turn it is, and holds that the page goes there. Turns that were taken in one turn of the engine, or
+// right before a crash, may be seen in any order: then the next one that is seen alone tells where the pointer is.
 func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
-	targets := l.policy.Steps[step-1].Notify
 	key := fmt.Sprintf("%s/%d", l.policy.Name, step)
-	for i := range len(targets) {
-		at := (c.turns[key] + i) % len(targets)
-		who := c.resolve(l.high, targets[at])
-		if len(who) == 0 {
-			continue
+	hard := c.crowd || c.w.crashed >= 0 && c.w.up == c.w.elapsed
+	for skip := 0; ; {
+		who, i := c.whoseTurn(l, step, skip)
+		if who == nil {
+			break
 		}
 		hers := slices.ContainsFunc(who, func(s seat) bool { return s.user == p.user && s.receiver == p.receiver })
-		if !hers && (c.w.crashed >= 0 && c.w.up == c.w.elapsed || len(targets) == 1) {
-			continue // turns that were taken right before the crash are seen in any order
-		}
-		if !hers {
+		switch {
+		case hers:
+			c.turns[key] += i + 1
+			c.unsure[key] = hard && (c.unsure[key] || skip > 0)
+			return who
+		case !hard && !c.unsure[key]:
 			l.fail("round robin goes in turn", "step %d paged %s%s, and it is the turn of %v", step, p.user, p.receiver, who)
 		}
-		c.turns[key] += i + 1
-		return who
+		skip = i + 1
 	}
 	l.fail("round robin goes in turn", "step %d paged %s%s, who is none of its targets now", step, p.user, p.receiver)
 	return nil
+}
+
+// whoseTurn is the first of those whose turn it may be that is there, from the one skip places on, and how far on that is.
+func (c *checker) whoseTurn(l *bladder, step, skip int) (who []seat, i int) {
+	targets := l.policy.Steps[step-1].Notify
+	for i := skip; i < len(targets); i++ {
+		if who := c.resolve(l.high, targets[(c.turns[fmt.Sprintf("%s/%d", l.policy.Name, step)]+i)%len(targets)]); len(who) > 0 {
+			return who, i
+		}
+	}
+	return nil, 0
 }
 
 func (c *checker) hoursOpen(p escalation.Policy) bool {
@@ -615,17 +679,10 @@ func (c *checker) answered(a engine.Action, answer engine.Answer) {
 }
 
 func (c *checker) anyOpen() int {
-	var open []int
-	for n, l := range c.ladders {
-		if l.open() {
-			open = append(open, n)
-		}
-	}
-	if len(open) == 0 {
+	if len(c.open) == 0 {
 		return 0
 	}
-	slices.Sort(open)
-	return open[c.w.rand.IntN(len(open))]
+	return c.open[c.w.rand.IntN(len(c.open))].n
 }
 
 // ---- what leaves
@@ -645,10 +702,25 @@ func (c *checker) pagesOf(s engine.Send) []bpage {
 	}
 	c.bundles[d.Key] = d.Parts
 	var pages []bpage
+	named := map[int]bool{} // the incidents that the message is about, and whether somebody still wants it to be
+	for _, i := range s.Digest {
+		named[i.Number] = false
+	}
 	for _, key := range d.Parts {
 		p := parsePage(key)
 		p.bundle = d.Key
-		pages = append(pages, p)
+		if _, is := named[p.incident]; !is {
+			continue
+		}
+		if l := c.ladders[p.incident]; l == nil || l.keys[key] == nil || l.keys[key].message.fate != dropped {
+			named[p.incident] = true
+			pages = append(pages, p)
+		}
+	}
+	for n, wanted := range named {
+		if !wanted {
+			c.ladders[n].fail("no page starts after it was taken back", "%s left again and is about it", d.Key)
+		}
 	}
 	return pages
 }
@@ -688,7 +760,10 @@ func (c *checker) keysOf(key string, do func(*bkey)) {
 // verdict is what a sender says of an attempt.
 func (c *checker) verdict(key string, v engine.Verdict) {
 	c.keysOf(key, func(k *bkey) {
-		k.given, k.outcome = true, v.Outcome
+		if !k.riding {
+			return // its bundle went on without it
+		}
+		k.riding, k.given, k.outcome = false, true, v.Outcome
 		if v.Outcome == engine.Retry && k.message.fate == inFlight {
 			k.again++
 			k.retryBy = c.w.elapsed + retryWithin
@@ -703,6 +778,7 @@ func (c *checker) withdrawn(string) {}
 // crashed lets what was on the wire go out once more, and takes in what the disk has.
 func (c *checker) crashed(events []incident.Event, sends []engine.Send) {
 	c.seen(events, sends)
+	c.died = true
 	for _, l := range c.ladders {
 		for _, k := range l.keys {
 			if !k.final {
@@ -718,6 +794,12 @@ func (c *checker) booted() {
 		c.reconcile()
 	}
 	c.weigh()
+	if c.died { // before the first turn
+		c.died = false
+		for _, l := range c.open {
+			l.awoke(c.w.crashed)
+		}
+	}
 }
 
 // holdAfterBoot compares what the API shows with what must be.
@@ -737,10 +819,22 @@ func (c *checker) says(n int) string {
 		return err.Error()
 	}
 	at := "never"
-	if !v.NextAt.IsZero() {
-		at = FormatElapsed(v.NextAt.Sub(c.w.wall()) + c.w.elapsed)
+	if d, ok := c.nextAt(n); ok {
+		at = FormatElapsed(d)
 	}
 	return fmt.Sprintf("the API says that it is %s, %s, next %v at %s", v.Status, v.Urgency, v.NextWho, at)
+}
+
+// nextAt is when the API says that the incident's ladder goes on.
+func (c *checker) nextAt(n int) (at time.Duration, ok bool) {
+	if c.w.e == nil {
+		return 0, false
+	}
+	v, err := c.w.e.Incident(context.Background(), n)
+	if err != nil || v.NextAt.IsZero() {
+		return 0, false
+	}
+	return v.NextAt.Sub(c.w.wall()) + c.w.elapsed, true
 }
 
 // look compares the API's views with what must be.
@@ -749,13 +843,13 @@ func (c *checker) look() {
 		return
 	}
 	c.looked = c.w.elapsed
-	open, _, err := c.w.e.Incidents(context.Background(), engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1<<20)
+	shown, _, err := c.w.e.Incidents(context.Background(), engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1<<20)
 	if err != nil {
 		c.fail("the API answers", "%v", err)
 	}
 	seen := map[int]bool{}
 	ids := map[incident.Identity]int{}
-	for _, v := range open {
+	for _, v := range shown {
 		l := c.ladders[v.Number]
 		if l == nil {
 			c.fail("the timeline tells what happened", "%s is open, and the history does not know it", v.ID())
@@ -771,12 +865,12 @@ func (c *checker) look() {
 		}
 		seen[v.Number], ids[v.Identity] = true, v.Number
 	}
-	for n, l := range c.ladders {
-		if l.open() && !seen[n] {
+	for _, l := range c.open {
+		if !seen[l.n] {
 			l.fail("an incident resolves only by its source, a person or its own rule", "the API does not show it as open")
 		}
 	}
-	c.bounded(len(open))
+	c.bounded()
 }
 
 // absent holds, after every moment, that nothing that is due is missing.
@@ -786,10 +880,9 @@ func (c *checker) absent() {
 	if c.w.e == nil || now < c.w.asleep {
 		return
 	}
-	for _, l := range c.ladders {
-		if l.open() {
-			l.absent(now)
-		}
+	c.quietly()
+	for _, l := range c.open {
+		l.absent(now)
 	}
 	if now-c.looked >= 10*time.Minute {
 		c.look()
@@ -799,10 +892,8 @@ func (c *checker) absent() {
 
 func (c *checker) deadline() time.Duration {
 	next := forever
-	for _, l := range c.ladders {
-		if l.open() {
-			next = min(next, l.deadline(c.w.elapsed))
-		}
+	for _, l := range c.open {
+		next = min(next, l.deadline(c.w.elapsed))
 	}
 	return next
 }
@@ -832,7 +923,7 @@ const (
 )
 
 // bounded holds that queues do not grow.
-func (c *checker) bounded(int) {
+func (c *checker) bounded() {
 	lately := 0
 	for _, l := range c.ladders {
 		if l.open() || l.resolvedBy != "" || c.w.elapsed-l.resolvedAt < 2*time.Hour { // what was resolved by hand is held by its alerts

@@ -39,7 +39,7 @@ type bhouse struct {
 	routing, people      string
 	settled, later       string // schedules and policies, before and after the reload
 	groupWait, groupTime time.Duration
-	hasMaintenance       bool
+	patient              bool // people hear of some pages only a while later; else some steps page in turn
 }
 
 func (h *bhouse) text(reloaded bool) string {
@@ -57,7 +57,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 func randomHouse(r *rand.Rand) *bhouse {
 	h := &bhouse{
-		teams: 1 + r.IntN(4), groupWait: one[time.Duration](r, 0, 10, 30, 60) * time.Second, groupTime: one[time.Duration](r, 1, 2, 5) * time.Minute,
+		teams: 1 + r.IntN(4), groupWait: one[time.Duration](r, 0, 10, 30, 60) * time.Second, groupTime: one[time.Duration](r, 1, 2, 5) * time.Minute, patient: chance(r, 50),
 	}
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
@@ -81,7 +81,6 @@ func randomHouse(r *rand.Rand) *bhouse {
 	p("paging:\n  catch_all: %s\n  catch_all_every: %s\n  reopen_window: %s\n",
 		one(r, "{user: fay}", "{user: fay}", "{receiver: channel}"), one(r, "1h", "4h"), one(r, "5m", "15m"))
 	if chance(r, 30) {
-		h.hasMaintenance = true
 		p("maintenance:\n  - {name: weekly, matchers: ['alertname=\"%s\"'], time_zone: %s, cron: '%d %d * * *', for: 90m}\n",
 			one(r, "Lag", "Disk"), one(r, breakerZones...), r.IntN(60), r.IntN(24))
 	}
@@ -101,7 +100,10 @@ func randomHouse(r *rand.Rand) *bhouse {
 		p("    notification_rules:\n")
 		for _, urgency := range []string{"high", "low"} {
 			p("      %s:\n", urgency)
-			after := time.Duration(r.IntN(3)/2) * time.Minute
+			after := time.Duration(0)
+			if h.patient {
+				after = time.Duration(r.IntN(3)/2) * time.Minute
+			}
 			for range 1 + r.IntN(3) {
 				p("        - {via: [%s], after: %s}\n", one(r, methods...), FormatElapsed(after))
 				after += time.Duration(1+r.IntN(6)) * time.Minute
@@ -171,7 +173,9 @@ func (h *bhouse) schedulesAndPolicies(r *rand.Rand) string {
 			extra := ""
 			switch r.IntN(6) {
 			case 0:
-				extra = ", assign: round_robin"
+				if !h.patient { // whose turn was taken could not be seen
+					extra = ", assign: round_robin"
+				}
 			case 1:
 				extra = ", require_acks: 2"
 			case 2:

@@ -10,6 +10,7 @@ import (
 	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/router"
 )
 
 // This file is what an incident's paging must be, told a second time, by who only sees what leaves the engine: its history,
@@ -46,10 +47,11 @@ const (
 
 // A bmessage is one message of somebody's rules.
 type bmessage struct {
-	via   string
-	after time.Duration
-	due   window
-	fate  fate
+	via    string
+	after  time.Duration
+	due    window
+	fate   fate
+	hidden bool // it was intended in the turn in which the engine died, and has not been seen yet
 }
 
 // A brun is one paging of one person or channel.
@@ -92,8 +94,10 @@ type bladder struct {
 	snoozed           window
 	expires           window // the acknowledgement
 	hoursSince        time.Duration
-	paused            bool
-	free              time.Duration // since when nothing but time holds it back
+	held, paused      bool            // held back by silences, as far as can be told; and surely
+	fired, ever       []router.Labels // the alerts that fire, or that fired last; and all
+	firedAt           time.Duration   // when any did
+	free              time.Duration   // since when nothing but time holds it back
 	resolvedAt        time.Duration
 	resolvedBy        string
 	runs              []*brun
@@ -107,6 +111,7 @@ type bkey struct {
 	parent  string // what a channel's integrations have in common
 	first   time.Duration
 	outcome engine.Outcome // the latest that the sender gave
+	riding  bool           // an attempt is under way
 	given   bool           // it gave one since the last attempt
 	again   int            // attempts that are allowed beside the first
 	final   bool           // the history has its outcome
@@ -196,7 +201,7 @@ func (l *bladder) happened(e incident.Event, t time.Duration) {
 		if l.resolvedBy == "" && t-l.resolvedAt > l.c.w.cfg.ReopenWindow {
 			l.fail("past the reopen window there is a new incident", "it reopened %s after it was resolved", t-l.resolvedAt)
 		}
-		l.runs, l.high, l.severity, l.paused = nil, false, e.Severity, false
+		l.runs, l.high, l.severity, l.held, l.paused = nil, false, e.Severity, false, false
 		l.rate()
 		l.restart(t)
 	case incident.SeverityChanged:
@@ -437,6 +442,9 @@ func (l *bladder) noted(e incident.Event, t time.Duration) {
 		if !l.high || was {
 			l.fail("support hours begin when they do", "they began")
 		}
+		if step, cycle, more := l.following(); l.status == incident.Triggered && more && !l.ended && l.next.set && l.next.lo <= t && !l.snoozed.set {
+			l.unseen(step, cycle, t, false) // after a sleep a step of the old ladder may have been overdue, too
+		}
 		if l.status == incident.Triggered {
 			l.acks = nil
 		}
@@ -470,8 +478,11 @@ func (l *bladder) page(s seat, place string, step int, begin window) {
 	for _, old := range l.runs {
 		if old.user == s.user && old.receiver == s.receiver {
 			for _, m := range old.messages {
-				if m.fate == waiting {
+				switch {
+				case m.fate == waiting:
 					m.fate = dropped
+				case m.hidden: // it goes on, if it was let out at all
+					m.due.hi = forever
 				}
 			}
 		}
@@ -487,7 +498,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	}
 	for _, k := range l.keys {
 		if p.receiver != "" && k.parent == p.parent { // another of the channel's integrations
-			l.keys[p.key] = &bkey{run: k.run, message: k.message, parent: p.parent, first: t}
+			l.keys[p.key] = &bkey{run: k.run, message: k.message, parent: p.parent, first: t, riding: true}
 			return
 		}
 	}
@@ -499,7 +510,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	if l.status == incident.Acked && p.place != "responder" {
 		l.fail("no page starts after an acknowledgement", "%s left", what)
 	}
-	if l.paused || l.c.silencedNow(l) {
+	if l.paused {
 		l.fail("a silence holds from its 200 on", "%s left", what)
 	}
 	m, r := l.due(p, t)
@@ -513,7 +524,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	if m == nil {
 		l.fail("every page has its reason", "%s left, and nothing asks for it; there are %s", what, l.tell())
 	}
-	m.fate = inFlight
+	m.fate, m.hidden = inFlight, false
 	for _, o := range r.messages { // those overdue by the same method are one
 		if o.fate == waiting && o.via == m.via && o.due.set && o.due.lo <= t {
 			o.fate = dropped
@@ -528,7 +539,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 			}
 		}
 	}
-	l.keys[p.key] = &bkey{run: r, message: m, parent: p.parent, first: t}
+	l.keys[p.key] = &bkey{run: r, message: m, parent: p.parent, first: t, riding: true}
 }
 
 // sentAgain holds that a page goes out again only after an attempt that failed, or after a crash, and under the same key.
@@ -543,11 +554,11 @@ func (l *bladder) sentAgain(k *bkey, p bpage, t time.Duration) {
 		l.fail("no page starts after it was taken back", "%s left again", p.key)
 	case k.again == 0:
 		l.fail("pages of a step, target and method are at most 1 and the crashes in its send window", "%s left again", p.key)
-	case l.c.silencedNow(l) && k.message.fate != inFlight:
-		l.fail("a silence holds from its 200 on", "%s left again", p.key)
+	case l.paused:
+		l.c.w.counts.InSilence++
 	}
 	k.again--
-	k.given, k.retryBy = false, 0
+	k.riding, k.given, k.retryBy = true, false, 0
 }
 
 // due finds the message that this page is.
@@ -557,7 +568,7 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 			continue
 		}
 		for _, m := range r.messages {
-			if m.fate == waiting && m.via == p.via && m.due.set && m.due.lo <= t {
+			if (m.fate == waiting || m.hidden && m.fate == inFlight) && m.via == p.via && m.due.set && m.due.lo <= t {
 				return m, r
 			}
 		}
@@ -565,18 +576,94 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 	return nil, nil
 }
 
+// awoke finds out, after a start and before the first turn, whether the ladder moved in the turn in which the engine died:
+// the API says when it goes on.
+func (l *bladder) awoke(died time.Duration) {
+	if !l.open() || l.paused {
+		return
+	}
+	for _, r := range l.runs {
+		for _, m := range r.messages {
+			if m.fate == waiting && m.due.set && m.due.lo <= died {
+				m.fate, m.hidden = inFlight, true
+			}
+		}
+	}
+	at, ok := l.c.nextAt(l.n)
+	if ok && at <= died {
+		return
+	}
+	l.wake(died)
+	step, cycle, more := l.following()
+	if l.status != incident.Triggered || l.ended || !more || l.snoozed.set || !l.next.set || l.next.lo > died {
+		return
+	}
+	l.unseen(step, cycle, died, true)
+}
+
+// unseen lets a step begin that began in the turn in which the engine died, and of which nothing was let out.
+func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
+	who := l.c.targetsOf(l, step)
+	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
+		var i int
+		who, i = l.c.whoseTurn(l, step, 0)
+		l.c.turns[fmt.Sprintf("%s/%d", l.policy.Name, step)] += i + 1
+	}
+	l.begun(step, cycle, who, exactly(then))
+	for _, r := range l.runs {
+		for _, m := range r.messages {
+			if r.place == fmt.Sprintf("%d.%d", step, cycle) && m.fate == waiting && m.due.hi <= then {
+				if m.fate, m.hidden = inFlight, true; !surely {
+					m.due.hi = forever
+				}
+			}
+		}
+	}
+}
+
+// quietly lets a step begin that pages nobody at once: all whom it is for wait to be told.
+func (l *bladder) quietly(t time.Duration) {
+	l.wake(t)
+	if l.status != incident.Triggered || l.paused || l.ended || !l.next.set || l.next.lo > t {
+		return
+	}
+	step, cycle, more := l.following()
+	if !more || l.snoozed.set {
+		return
+	}
+	who := l.c.targetsOf(l, step)
+	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
+		who, _ = l.c.whoseTurn(l, step, 0)
+	}
+	if len(who) > 0 && !slices.ContainsFunc(who, func(s seat) bool { return s.receiver != "" || s.soonest() == 0 }) {
+		l.begin(step, cycle, bpage{user: who[0].user}, t)
+	}
+}
+
+// soonest is how long after a page somebody first hears of it.
+func (s seat) soonest() time.Duration {
+	first := forever
+	for _, r := range s.rules {
+		if len(r.Via) > 0 {
+			first = min(first, r.After)
+		}
+	}
+	return first
+}
+
 // begin lets a step begin, of which a page was seen.
 func (l *bladder) begin(step, cycle int, p bpage, t time.Duration) {
 	l.inTime(t, fmt.Sprintf("step %d of walk %d", step, cycle))
 	began := exactly(t)
-	// Where the engine died in the turn in which this was due, the step may be as old as that turn.
-	if c := l.c.w.crashed; c >= 0 && l.c.w.up == t && l.c.w.up >= c && l.next.lo <= c {
-		began.lo = max(l.next.lo, c)
-	}
 	who := l.c.targetsOf(l, step)
 	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
 		who = l.c.takeTurn(l, step, p)
 	}
+	l.begun(step, cycle, who, began)
+}
+
+// begun is a step that began, for those who are its targets.
+func (l *bladder) begun(step, cycle int, who []seat, began window) {
 	l.moveTo(step, cycle)
 	place := fmt.Sprintf("%d.%d", step, cycle)
 	for _, s := range who {
@@ -663,7 +750,7 @@ func (l *bladder) absent(now time.Duration) {
 	late := func(w window) bool { return w.set && now > max(w.hi, base)+promptly }
 	for _, r := range l.runs {
 		for _, m := range r.messages {
-			if m.fate == waiting && late(m.due) {
+			if (m.fate == waiting || m.hidden && m.fate == inFlight) && late(m.due) {
 				l.fail("a page is attempted within 1 s of its due time", "%s%s.%s of %s was due %s", r.user, r.receiver, m.via, r.place, m.due)
 			}
 		}
@@ -715,6 +802,9 @@ func (l *bladder) deadline(now time.Duration) time.Duration {
 	sooner(l.snoozed)
 	if l.status == incident.Triggered {
 		sooner(l.next)
+		if l.next.set && l.next.lo > now {
+			next = min(next, l.next.lo)
+		}
 	}
 	return next
 }

@@ -63,7 +63,7 @@ type breaker struct {
 
 // bcounts are the figures of a world.
 type bcounts struct {
-	Turns, Crashes, Cut, Sends, Pages, Incidents, Actions, Jumps, Reloads, Silences, Overrides, Full, Suspended int
+	Turns, Crashes, Cut, Sends, Pages, Incidents, Actions, Jumps, Reloads, Silences, Overrides, Full, Suspended, InSilence int
 }
 
 func (c *bcounts) add(o bcounts) {
@@ -80,6 +80,7 @@ func (c *bcounts) add(o bcounts) {
 	c.Overrides += o.Overrides
 	c.Full += o.Full
 	c.Suspended += o.Suspended
+	c.InSilence += o.InSilence
 }
 
 // A bsource is an alert that Prometheus keeps sending.
@@ -90,6 +91,11 @@ type bsource struct {
 	over     bool
 	accepted time.Duration // when it was first answered with 200 that it fires; -1: never yet
 	told     bool          // a post that it is over left
+	posted   bool          // a post that it fires left
+	silenced bool
+	receiver string // where it is routed to, and what makes its identity
+	group    string
+	alert    string
 	spoken   time.Duration // since when it fires, is accepted and not silenced, and the engine was up; see checker.lost
 }
 
@@ -287,7 +293,7 @@ func (w *breaker) step(in ...engine.Input) (answers []engine.Answer, ok bool) {
 		return nil, false
 	}
 	var events []incident.Event
-	if w.disk.news {
+	if w.disk.news || w.unsaved() {
 		w.disk.news = false
 		var err error
 		if events, err = w.e.Audit(context.Background(), w.check.seq, 1<<20); err != nil {
@@ -553,6 +559,7 @@ func (w *breaker) send(s *bsource) {
 	if w.e == nil || w.elapsed < w.asleep {
 		return
 	}
+	s.posted = s.posted || !s.over
 	accepted := w.e.Router().Touch(&a, w.wall())
 	if !accepted {
 		answers, ok := w.step(engine.Alerts{Alerts: []*router.Alert{&a}})
@@ -583,7 +590,7 @@ func (w *breaker) fire(ls router.Labels) {
 		s = &bsource{labels: ls, since: w.wall(), accepted: -1, spoken: -1}
 		w.sources = append(w.sources, s)
 	case s.over:
-		s.over, s.told, s.since, s.accepted, s.spoken = false, false, w.wall(), -1, -1
+		s.over, s.told, s.posted, s.since, s.accepted, s.spoken = false, false, false, w.wall(), -1, -1
 	default:
 		return
 	}

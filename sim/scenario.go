@@ -306,6 +306,18 @@ func (p *parser) happening(n *yaml.Node) (Happening, bool) {
 			labels = p.identity(n)
 			h.do = func(w *World) error { return w.Resolve(labels) }
 		}),
+		"vanish": only("vanish", func(n *yaml.Node) {
+			labels = p.identity(n)
+			h.do = func(w *World) error { w.Vanish(labels); return nil }
+		}),
+		"ping": only("ping", func(n *yaml.Node) {
+			name := p.text(n)
+			h.do = func(w *World) error { return act(w, engine.Ping{Name: name}) }
+		}),
+		"ping_failed": only("ping_failed", func(n *yaml.Node) {
+			name := p.text(n)
+			h.do = func(w *World) error { return act(w, engine.Ping{Name: name, Failed: true, Said: a.Text}) }
+		}),
 		"override": only("override", func(n *yaml.Node) {
 			o := p.override(n)
 			h.do = func(w *World) error { return act(w, o) }

@@ -178,6 +178,21 @@ func storyConfig(t testing.TB, n *yaml.Node) *engine.Config {
 		}
 		out.Incidents[receiver] = made
 	}
+	for _, h := range cfg.Heartbeats {
+		made := engine.Heartbeat{Name: h.Name, Every: h.Every, Grace: h.Grace, Policy: h.Policy, Severity: h.Severity, Patient: true, Source: "ping"}
+		if len(h.Matchers) > 0 {
+			made.Source = h.Matchers.String()
+			made.Match = func(l router.Labels) bool {
+				for _, m := range h.Matchers {
+					if !m.Matches(l.Get(m.Name)) {
+						return false
+					}
+				}
+				return true
+			}
+		}
+		out.Heartbeats = append(out.Heartbeats, made)
+	}
 	return out
 }
 

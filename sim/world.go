@@ -145,6 +145,11 @@ func (w *World) Resolve(labels router.Labels) error {
 	return w.resend(w.firing[i])
 }
 
+// Vanish ends the source of an alert without a word: it says no more of it, not even that it is over.
+func (w *World) Vanish(labels router.Labels) {
+	w.firing = slices.DeleteFunc(w.firing, func(s *source) bool { return s.alert.Labels.Equal(labels) })
+}
+
 // Do hands the engine an input and lets everything follow that follows at once.
 func (w *World) Do(in engine.Input) (engine.Answer, error) {
 	if w.core == nil {

@@ -92,16 +92,30 @@ func Replay(o *Objective, intervals []Interval, at []time.Time) (Result, error) 
 	}
 	slices.SortStableFunc(intervals, func(a, b Interval) int { return a.Learned.Compare(b.Learned) })
 	known := inTheEnd(o, intervals)
+	if known.n > 0 {
+		r.look(o, known, known.at(0).lo, at)
+	} else {
+		r.look(o, known, 0, at)
+	}
+	learned := make([]lesson, len(intervals))
+	for i, x := range intervals {
+		learned[i] = lesson{x.Learned, x.input()}
+	}
+	var err error
+	r.Incidents, err = live(o, learned)
+	return r, err
+}
+
+// look says how the budget stands at some instants, and when thresholds are active, from an instant on before which nothing
+// is bad.
+func (r *Result) look(o *Objective, known signal, from int64, at []time.Time) {
 	for _, t := range at {
 		r.At = append(r.At, point(o, known, t))
 	}
 	for _, t := range o.used {
 		up, down := o.edges(t.Name)
-		r.Thresholds = append(r.Thresholds, Actives{t.Name, known.actives(up, down)})
+		r.Thresholds = append(r.Thresholds, Actives{t.Name, actives(known, up, down, from)})
 	}
-	var err error
-	r.Incidents, err = live(o, intervals)
-	return r, err
 }
 
 // inTheEnd is the bad time as it is known when all is learned, with nothing forgotten.
@@ -147,7 +161,7 @@ func (x Interval) input() Input {
 	return Resolved{StartsAt: x.Start, EndsAt: x.End, Received: x.Learned}
 }
 
-func point(o *Objective, known curve, t time.Time) Point {
+func point(o *Objective, known signal, t time.Time) Point {
 	at := nanos(t)
 	p := Point{T: t.UTC(), Burn: map[string]float64{}}
 	bad := known.bad(at, o.window)
@@ -161,35 +175,40 @@ func point(o *Objective, known curve, t time.Time) Point {
 }
 
 // actives are the times from where up begins to hold until down no longer does.
-func (c curve) actives(up, down condition) []Time {
+func actives(known signal, up, down condition, at int64) []Time {
 	times := []Time{}
-	if c.n == 0 {
-		return times
-	}
-	for at := c.at(0).lo; ; {
-		from := c.change(up, at, never)
+	for {
+		from := known.change(up, at, never)
 		if from == never {
 			return times
 		}
-		at = c.change(down, from, never)
+		if at = known.change(down, from, never); at == never {
+			return times // only what never ends does not; what is replayed does
+		}
 		times = append(times, Time{instant(from), instant(at)})
 	}
 }
 
-// live drives a Budget through the intervals as they are learned, and keeps what became of its incidents.
-func live(o *Objective, intervals []Interval) ([]Outcome, error) {
+// A lesson is what is heard, and when.
+type lesson struct {
+	at time.Time
+	Input
+}
+
+// live drives a Budget through what it hears, in order, and keeps what became of its incidents.
+func live(o *Objective, lessons []lesson) ([]Outcome, error) {
 	all := []Outcome{}
 	var b Budget
 	latest := map[string]int{} // the newest outcome of each budget threshold; of the burn rates under ""
-	for len(intervals) > 0 || !b.Due().IsZero() {
+	for len(lessons) > 0 || !b.Due().IsZero() {
 		var in Input = Tick{}
 		now := b.Due()
-		if len(intervals) > 0 && (now.IsZero() || !intervals[0].Learned.After(now)) {
-			now = intervals[0].Learned
+		if len(lessons) > 0 && (now.IsZero() || !lessons[0].at.After(now)) {
+			now = lessons[0].at
 			var together All
-			for len(intervals) > 0 && intervals[0].Learned.Equal(now) {
-				together = append(together, intervals[0].input())
-				intervals = intervals[1:]
+			for len(lessons) > 0 && lessons[0].at.Equal(now) {
+				together = append(together, lessons[0].Input)
+				lessons = lessons[1:]
 			}
 			in = together
 		}

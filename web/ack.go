@@ -77,6 +77,9 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request) (int, Ack) {
 	if zone, err := time.LoadLocation(p.Engine.Config().Users[v.grant.User].TimeZone); err == nil {
 		v.zone = zone
 	}
+	if v.grant.Test {
+		return http.StatusOK, v.works()
+	}
 	if len(v.grant.Incidents) > 0 {
 		return p.several(w, r, *v)
 	}
@@ -167,6 +170,15 @@ func (v *visit) page(told []string) Ack {
 		p.Hints = []string{"There is nothing to acknowledge any more. If it comes back you are paged again, with a new link."}
 	}
 	return p
+}
+
+// works is what the link of a test page leads to. There is nothing that a button could do.
+func (v *visit) works() Ack {
+	return Ack{
+		Heading: "The link works",
+		Told:    []string{"This is the link of a test page to " + v.person(v.grant.User) + ". Nothing is wrong, and there is nothing to acknowledge."},
+		Hints:   []string{"A real page leads to its incident here, with one button that acknowledges it."},
+	}
 }
 
 func unknown() Ack {

@@ -1,11 +1,15 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -51,13 +55,16 @@ func (s *sheaf) read(ctx context.Context) error {
 			s.views = append(s.views, s.view)
 		}
 	}
+	slices.SortStableFunc(s.views, func(a, b engine.View) int { return cmp.Compare(a.Severity, b.Severity) })
 	return nil
 }
 
 // act does to each what can be done to it. What can no longer be done is no fault: the page shows how each stands.
 func (s *sheaf) act(ctx context.Context, do string) (int, Ack) {
 	verb, said := engine.Acknowledge, "acknowledged"
-	wanted := func(i incident.Incident) bool { return i.Open() && (i.Status == incident.Triggered || i.AckedBy != s.grant.User) }
+	wanted := func(i incident.Incident) bool {
+		return i.Open() && (i.Status == incident.Triggered || i.AckedBy != s.grant.User)
+	}
 	switch do {
 	case "", doAcknowledge:
 	case doUndo:
@@ -68,18 +75,14 @@ func (s *sheaf) act(ctx context.Context, do string) (int, Ack) {
 	}
 	done, unsaved := 0, false
 	var failed []string
-	for _, v := range s.views {
-		if !wanted(v.Incident) {
-			continue
-		}
-		a := s.Engine.Do(ctx, engine.Action{Verb: verb, Incident: v.ID(), By: s.grant.User, Via: viaLink})
+	for id, err := range s.each(ctx, verb, wanted) {
 		switch {
-		case errors.Is(a.Err, engine.ErrUnsaved):
+		case errors.Is(err, engine.ErrUnsaved):
 			unsaved = true
 			done++
-		case a.Err != nil:
-			failed = append(failed, v.ID())
-			s.Log.Warn("an acknowledge link could not act", zap.String("incident", v.ID()), zap.Error(a.Err))
+		case err != nil:
+			failed = append(failed, id)
+			s.Log.Warn("an acknowledge link could not act", zap.String("incident", id), zap.Error(err))
 		default:
 			done++
 		}
@@ -96,6 +99,39 @@ func (s *sheaf) act(ctx context.Context, do string) (int, Ack) {
 		return http.StatusServiceUnavailable, s.page(told)
 	}
 	return http.StatusOK, s.page(told)
+}
+
+// maxLines is how many incidents are listed at most: the page has 6 KiB, and each takes some 60 bytes and more.
+const maxLines = 80
+
+// atOnce is how many incidents of one link are acted on together: they share the engine's turns, and so its commits.
+const atOnce = 32
+
+// each acts on all that are wanted, and gives what came of it in the order of the page.
+func (s *sheaf) each(ctx context.Context, verb engine.Verb, wanted func(incident.Incident) bool) iter.Seq2[string, error] {
+	errs := make([]error, len(s.views))
+	acted := make([]bool, len(s.views))
+	var hands sync.WaitGroup
+	turn := make(chan struct{}, atOnce)
+	for i, v := range s.views {
+		if !wanted(v.Incident) {
+			continue
+		}
+		acted[i] = true
+		turn <- struct{}{}
+		hands.Go(func() {
+			defer func() { <-turn }()
+			errs[i] = s.Engine.Do(ctx, engine.Action{Verb: verb, Incident: v.ID(), By: s.grant.User, Via: viaLink}).Err
+		})
+	}
+	hands.Wait()
+	return func(yield func(string, error) bool) {
+		for i, v := range s.views {
+			if acted[i] && !yield(v.ID(), errs[i]) {
+				return
+			}
+		}
+	}
 }
 
 // page shows how each of them stands, those first that nobody has.
@@ -124,8 +160,9 @@ func (s *sheaf) page(told []string) Ack {
 		at := rank[i.Status]
 		facts[at] = append(facts[at], Fact{Name: strings.TrimSpace(i.ID() + " " + i.Severity), Text: text})
 	}
+	lines := append(append(facts[0], facts[1]...), facts[2]...)
 	p := Ack{
-		Heading: count(len(s.views), "incident"), Told: told, Facts: append(append(facts[0], facts[1]...), facts[2]...),
+		Heading: count(len(s.views), "incident"), Told: told, Facts: lines[:min(len(lines), maxLines)],
 		Standing: standings(waiting, mine+others, over),
 	}
 	switch {

@@ -24,6 +24,7 @@ type Grant struct {
 	User     string // in whose name it acts
 
 	Incidents []string // those of a message about several, in place of Incident
+	Test      bool     // the link of a test page: there is nothing to do
 }
 
 // ErrExpired is what Options.Redeem wraps for a link that was genuine but is too old. Every other error means that the

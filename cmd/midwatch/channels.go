@@ -10,7 +10,7 @@ import (
 	"github.com/midwatch/midwatch/notify"
 )
 
-// channels is how every channel has fared, as the API shows it.
+// channels is how every channel has fared, as the API shows it: those that send, then the services by which people speak back.
 func (d *daemon) channels() []api.Channel {
 	var out []api.Channel
 	for _, h := range d.queues.Health() {
@@ -26,6 +26,9 @@ func (d *daemon) channels() []api.Channel {
 			c.State = api.ChannelFailing
 		}
 		out = append(out, c)
+	}
+	if d.chatter != nil {
+		out = append(out, d.chatter.channels()...)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/midwatch/midwatch/api"
 	"github.com/midwatch/midwatch/chat"
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
@@ -36,9 +38,10 @@ type chatter struct {
 	desk *desk
 	log  *zap.Logger
 
-	mu   sync.Mutex // use, one at a time
-	conf config.Chat
-	stop func() // ends the services and waits for them; nil: none run
+	mu      sync.Mutex // use, one at a time
+	conf    config.Chat
+	secrets []string // as they were read: one that was replaced in its file counts as a change
+	stop    func()   // ends the services and waits for them; nil: none run
 
 	running atomic.Pointer[services]
 }
@@ -53,7 +56,11 @@ type services struct {
 	pushover *chat.Pushover
 	mailbox  *chat.Mailbox // nil: replies by mail are not taken
 	cards    []*cards
+	rang     chan struct{} // something may ring at Pushover, or ring no more
 }
+
+// serviceRetry is how long after its end a service is started again: a port that was taken may be free by then.
+const serviceRetry = 30 * time.Second
 
 // A healthy service says how it is.
 type healthy interface{ Health() chat.Health }
@@ -78,16 +85,21 @@ func (s *services) all() map[string]healthy {
 
 func newChatter(d *daemon) *chatter {
 	c := &chatter{d: d, log: d.log.zap}
-	c.desk = &desk{engine: d.engine, signer: d.signer, link: d.courier.link, log: d.log.zap, now: time.Now}
+	c.desk = &desk{engine: d.engine, signer: d.signer, link: d.courier.link, store: d.courier.store, log: d.log.zap, now: time.Now}
 	return c
 }
 
-// use takes a configuration. Services whose part of it is the same go on.
+// use takes a configuration. If its section chat is the same, secrets in files included, all services go on. With an error
+// nothing has changed.
 func (c *chatter) use(cfg *config.Config) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.desk.use(cfg)
-	if c.stop != nil && reflect.DeepEqual(c.conf, cfg.Chat) {
+	secrets, err := secretsOf(cfg.Chat)
+	if err != nil {
+		return fmt.Errorf("chat: %w", err)
+	}
+	if c.stop != nil && reflect.DeepEqual(c.conf, cfg.Chat) && slices.Equal(c.secrets, secrets) {
+		c.desk.use(cfg)
 		return nil
 	}
 	made, err := c.build(cfg.Chat)
@@ -97,10 +109,37 @@ func (c *chatter) use(cfg *config.Config) error {
 	if c.stop != nil {
 		c.stop()
 	}
-	c.conf, c.stop = cfg.Chat, c.start(made)
+	c.desk.use(cfg)
 	c.running.Store(made)
+	c.conf, c.secrets, c.stop = cfg.Chat, secrets, c.start(made)
 	c.d.courier.answering(made)
 	return nil
+}
+
+// secretsOf reads every secret of the section.
+func secretsOf(conf config.Chat) (all []string, err error) {
+	add := func(name string, s notify.Secret) {
+		text, e := s.Read(name)
+		if e != nil && err == nil {
+			err = e
+		}
+		all = append(all, text)
+	}
+	if f := conf.Slack; f != nil {
+		add("slack: bot_token", f.Bot)
+		add("slack: app_token", f.App)
+		add("slack: signing_secret", f.Signing)
+	}
+	if f := conf.Telegram; f != nil {
+		add("telegram: bot_token", f.Token)
+	}
+	if f := conf.Matrix; f != nil {
+		add("matrix: access_token", f.Token)
+	}
+	if f := conf.Twilio; f != nil {
+		add("twilio: auth_token", f.AuthToken)
+	}
+	return all, err
 }
 
 // end stops the services.
@@ -116,7 +155,7 @@ func (c *chatter) end() {
 
 // build makes the services; nothing is connected yet.
 func (c *chatter) build(conf config.Chat) (*services, error) {
-	s := &services{}
+	s := &services{rang: make(chan struct{}, 1)}
 	var err error
 	logger := c.d.log.slog
 	if f := conf.Slack; f != nil {
@@ -193,7 +232,15 @@ func (s *services) takeMail(c *chatter, f *config.ChatMail) error {
 		if err != nil {
 			return fmt.Errorf("mail: the certificate cannot be read: %w", err)
 		}
-		o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		var last atomic.Pointer[tls.Certificate]
+		last.Store(&pair)
+		// Certificates are renewed every few weeks. Each connection gets the one that is there; half of a new one is none.
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile); err == nil {
+				last.Store(&pair)
+			}
+			return last.Load(), nil
+		}}
 	}
 	var err error
 	s.mail, err = chat.NewMail(o, c.desk)
@@ -219,8 +266,17 @@ func (c *chatter) start(s *services) (stop func()) {
 	var all sync.WaitGroup
 	runner := func(name string, run func(context.Context) error) {
 		all.Go(func() {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
-				c.log.Error("a chat service ended; nobody is heard there until a reload", zap.String("service", name), zap.Error(err))
+			for {
+				if err := run(ctx); err == nil || ctx.Err() != nil {
+					return
+				} else {
+					c.log.Error("a chat service ended; nobody is heard there until it is started again",
+						zap.String("service", name), zap.Duration("in", serviceRetry), zap.Error(err))
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(serviceRetry):
+				}
 			}
 		})
 	}
@@ -237,6 +293,7 @@ func (c *chatter) start(s *services) (stop func()) {
 		runner(chat.ServiceMail, s.mail.Run)
 	}
 	runner(chat.ServicePushover, s.pushover.Run)
+	all.Go(func() { c.follow(ctx, s) })
 	for _, b := range s.cards {
 		all.Go(func() { b.run(ctx) })
 	}
@@ -255,53 +312,83 @@ func (c *chatter) happened(events []incident.Event) {
 	for _, b := range s.cards {
 		b.happened(events)
 	}
-	for _, e := range events {
-		if e.Kind == incident.Paged {
-			go c.receipts(s) // it reads what the engine holds, and the engine calls us
-			return
+	if len(events) > 0 {
+		select {
+		case s.rang <- struct{}{}:
+		default:
 		}
 	}
 }
 
-// receipts has Pushover asked about the alarms that ring.
-func (c *chatter) receipts(s *services) {
+// follow keeps Pushover asked about exactly the alarms that ring. It reads what the engine holds, so it cannot be done where
+// the engine tells what happened. It begins with what rang before a restart or reload.
+func (c *chatter) follow(ctx context.Context, s *services) {
+	asked := map[string]bool{}
+	for {
+		asked = c.receipts(s, asked)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.rang:
+		}
+	}
+}
+
+// receipts has Pushover asked about what rings, and no more about what was asked after and rings no more. It returns what is
+// asked after now.
+func (c *chatter) receipts(s *services, asked map[string]bool) map[string]bool {
+	now := map[string]bool{}
 	cfg := c.d.current.Load()
 	if cfg == nil {
-		return
+		return now
 	}
+	incidents := map[string][]string{} // by receipt: one alarm may be about several
+	of := map[string]engine.Standing{}
 	for _, standing := range c.d.engine.Standing() {
-		token := pushoverToken(cfg.cfg.Users[standing.User], standing.Via)
+		for _, id := range notify.Receipts(standing.State) {
+			incidents[id] = append(incidents[id], standing.Incident)
+			of[id] = standing
+		}
+	}
+	for id, standing := range of {
+		token, base := pushoverAccess(cfg.cfg.Users[standing.User], standing.Via)
 		if token == "" {
 			continue
 		}
-		for _, id := range notify.Receipts(standing.State) {
-			err := s.pushover.Watch(chat.Receipt{
-				ID: id, AppToken: token, User: standing.User, Incident: standing.Incident,
-				Token: c.d.signer.Sign(notify.Claim{
-					Incident: standing.Incident, User: standing.User, Page: c.d.courier.key("pushover/" + id), Expires: time.Now().Add(notify.TokenLife),
-				}),
-			})
-			if err != nil {
-				c.log.Warn("whether an alarm was acknowledged cannot be asked", zap.String("incident", standing.Incident), zap.Error(err))
-			}
+		now[id] = true
+		ids := joinIDs(incidents[id])
+		err := s.pushover.Watch(chat.Receipt{
+			ID: id, AppToken: token, BaseURL: base, User: standing.User, Incident: incidents[id][0],
+			Token: c.d.signer.Sign(notify.Claim{
+				Incident: ids, User: standing.User, Page: c.d.courier.key("pushover/" + id), Expires: time.Now().Add(notify.TokenLife),
+			}),
+		})
+		if err != nil {
+			c.log.Warn("whether an alarm was acknowledged cannot be asked", zap.String("incident", standing.Incident), zap.Error(err))
 		}
 	}
+	for id := range asked {
+		if !now[id] {
+			s.pushover.Forget(id)
+		}
+	}
+	return now
 }
 
-// pushoverToken is the application's token of a contact method; empty: it is not Pushover's, or in a file that cannot be read.
-func pushoverToken(u config.User, via string) string {
+// pushoverAccess is the application's token of a contact method, and where Pushover is for it. An empty token: it is not
+// Pushover's, or in a file that cannot be read.
+func pushoverAccess(u config.User, via string) (token, base string) {
 	for _, m := range u.Methods {
 		if m.Name != via || len(m.Receiver.PushoverConfigs) != 1 {
 			continue
 		}
 		p := m.Receiver.PushoverConfigs[0]
 		secret := notify.Secret{Value: p.Token, File: p.TokenFile}
-		token, err := secret.Read("token")
-		if err == nil {
-			return token
+		if token, err := secret.Read("token"); err == nil {
+			return token, m.APIURL
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // handlers are where services post to.
@@ -342,18 +429,43 @@ func (c *chatter) handlers() map[string]http.Handler {
 	}
 }
 
-// Describe implements prometheus.Collector: the same family as that of the channels that send.
+// Describe implements prometheus.Collector.
 func (c *chatter) Describe(ch chan<- *prometheus.Desc) { ch <- chatConnected }
 
-var chatConnected = prometheus.NewDesc("midwatch_chat_connected", "Whether people can be heard at a chat service: 1 while it is connected.", []string{"service"}, nil)
+var chatConnected = prometheus.NewDesc("midwatch_chat_connected",
+	"Whether people can be heard at a chat service: 1 while it is connected; absent while that was not tried.", []string{"service"}, nil)
 
 // Collect implements prometheus.Collector.
 func (c *chatter) Collect(ch chan<- prometheus.Metric) {
 	for name, s := range c.running.Load().all() {
-		connected := 0.0
-		if s.Health().Connected() {
-			connected = 1
+		switch state(s.Health()) {
+		case api.ChannelConnected:
+			ch <- prometheus.MustNewConstMetric(chatConnected, prometheus.GaugeValue, 1, name)
+		case api.ChannelFailing:
+			ch <- prometheus.MustNewConstMetric(chatConnected, prometheus.GaugeValue, 0, name)
 		}
-		ch <- prometheus.MustNewConstMetric(chatConnected, prometheus.GaugeValue, connected, name)
 	}
+}
+
+// state is a service's as the API calls it. Twilio's is unknown until it first posts something.
+func state(h chat.Health) string {
+	switch {
+	case h.Connected():
+		return api.ChannelConnected
+	case h.LastErrorAt.IsZero():
+		return api.ChannelUnknown
+	}
+	return api.ChannelFailing
+}
+
+// channels is how the services fare, as the API shows it, by their names.
+func (c *chatter) channels() (out []api.Channel) {
+	all := c.running.Load().all()
+	for _, name := range sortedKeys(all) {
+		h := all[name].Health()
+		out = append(out, api.Channel{
+			Chat: name, Integration: name, State: state(h), LastSuccess: h.Since, LastFailure: h.LastErrorAt, LastError: h.LastError,
+		})
+	}
+	return out
 }

@@ -24,6 +24,7 @@ const clientTimeout = 30 * time.Second
 type client struct {
 	base  *string
 	token *string
+	wait  time.Duration // for an answer; 0: clientTimeout
 }
 
 func serverFlags(c *kingpin.CmdClause) client {
@@ -67,7 +68,11 @@ func (c client) call(ctx context.Context, method, path string, query url.Values,
 		}
 		payload = bytes.NewReader(text)
 	}
-	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	wait := c.wait
+	if wait == 0 {
+		wait = clientTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), payload)
 	if err != nil {

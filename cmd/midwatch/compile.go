@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/inhibit"
+	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/common/model"
@@ -41,8 +42,12 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 	for _, m := range cfg.Maintenance {
 		out.Maintenance = append(out.Maintenance, maintenance(m))
 	}
+	out.Heartbeats, out.BlindPolicy = heartbeatsOf(cfg.Heartbeats), cfg.BlindPolicy
 	for name, n := range cfg.Notices {
 		out.Notices[name] = engine.Notices{Before: n.Before, Handoff: tellAtHandoff[n.Handoff], Silent: !n.Changes}
+	}
+	for _, name := range cfg.SLOOrder {
+		out.SLOs = append(out.SLOs, objective(cfg, cfg.SLOs[name]))
 	}
 	personal := map[[2]string]notify.Endpoint{}
 	for _, e := range endpoints {
@@ -71,6 +76,41 @@ func compile(cfg *config.Config, tmpl *template.Template, endpoints []notify.End
 }
 
 var tellAtHandoff = map[string]engine.Handoff{"open": engine.HandoffOpen, "always": engine.HandoffAlways, "never": engine.HandoffNever}
+
+// objective is an SLO of the file as the engine counts for it.
+func objective(cfg *config.Config, s config.SLO) engine.SLO {
+	out := engine.SLO{Objective: s.Objective, Policy: s.Policy, Annotations: map[string]string{}}
+	if s.RunbookURL != "" {
+		out.Annotations["runbook_url"] = s.RunbookURL
+	}
+	if s.Description != "" {
+		out.Annotations["promise"] = s.Description
+	}
+	if s.Prometheus != nil {
+		return out
+	}
+	out.Match = func(ls router.Labels) bool {
+		for _, m := range s.Matchers {
+			if !m.Matches(ls.Get(m.Name)) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, m := range s.Matchers {
+		if m.Name == model.AlertNameLabel && m.Type == labels.MatchEqual {
+			out.Alert = m.Value
+		}
+	}
+	if s.Tool != "" {
+		by := s.Objective.Spec().By
+		out.Read = func(ls map[string]string) (string, string, bool) {
+			r, ok := s.Tool.Read(ls, by, cfg.Severities)
+			return r.Identity, r.Severity, ok
+		}
+	}
+	return out
+}
 
 // maintenance is a window of the file as the silence that it is.
 func maintenance(m config.Maintenance) engine.Plan {

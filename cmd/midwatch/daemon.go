@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -55,6 +58,7 @@ type daemon struct {
 	queues  *notify.Queues
 	courier *courier
 	almanac *almanac
+	deadMan *deadMan
 	engine  *engine.Engine
 	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
 
@@ -127,6 +131,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	}
 	d.courier = &courier{queues: d.queues, signer: d.signer, store: name, now: time.Now}
 	d.courier.use(cfg, d.external)
+	d.queues.Summarize(d.courier.summarize)
 	d.engine, err = engine.Start(ctx, engine.Options{
 		Store: d.store, Config: built.engine, Sender: d.events.watching(d.courier), Seed: seed(), Log: d.log.zap, Registerer: d.registry,
 		Observe: d.observe, Happened: d.happened, Peered: d.awaitsPeers(), Inherited: d.inherit(),
@@ -137,6 +142,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	d.measure()
 	d.chatter = newChatter(d)
 	d.registry.MustRegister(d.chatter)
+	d.deadMan = newDeadMan(d.calls, d.unwell, d.log.zap, d.registry)
 	d.hold(cfg, built)
 	if err := d.chatter.use(cfg); err != nil {
 		return err
@@ -183,6 +189,10 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	aside.Go(func() { d.snapshots(side) })
 	aside.Go(func() { d.bequeath(side) })
 	aside.Go(func() { d.almanacs(side) })
+	aside.Go(func() { d.deadMan.run(side) })
+	if d.flags.watch != nil {
+		aside.Go(func() { d.watcher().run(side) })
+	}
 	d.sayHello(out)
 
 	var failed error
@@ -208,6 +218,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 		server.Close()
 	}
 	aside.Wait()
+	d.chatter.end() // before the loop: what people say last is still done, and cards that were posted are remembered
 	if err := d.queues.Close(rest); err != nil {
 		d.log.zap.Warn("some attempts to send were cut off; they are repeated under the same keys at the next start", zap.Error(err))
 	}
@@ -277,10 +288,17 @@ func (d *daemon) open() error {
 	return nil
 }
 
-// sign makes what signs links, and addresses to reply to.
+// sign makes what signs links, and addresses to reply to. Those have no room for the store's name, so it is a part of their
+// key: a reply to a page of an earlier store must not act on the incident that has its number now.
 func (d *daemon) sign(key []byte) (err error) {
+	name, err := nameOf(context.Background(), d.store)
+	if err != nil {
+		return err
+	}
 	if d.signer, err = notify.NewSigner(key); err == nil {
-		d.replies, err = chat.NewSigner(key)
+		h := hmac.New(sha256.New, key)
+		_, _ = io.WriteString(h, "midwatch replies to the pages of store "+name)
+		d.replies, err = chat.NewSigner(h.Sum(nil))
 	}
 	return err
 }
@@ -298,13 +316,16 @@ type present struct {
 	templates *template.Template
 	routes    map[string]*dispatch.Route // by their IDs
 	intervals *timeinterval.Intervener
+	doorbell  doorbell
 }
 
 // hold makes a configuration the present one, once the engine has taken it.
 func (d *daemon) hold(cfg *config.Config, b built) {
 	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg)}
 	b.engine.Routing.Root.Walk(func(r *dispatch.Route) { p.routes[r.ID()] = r })
+	p.doorbell = newDoorbell(cfg.Heartbeats, d.signer)
 	d.current.Store(p)
+	d.deadMan.reloaded()
 	d.almanac.read(cfg.Calendars)
 	d.stats.loaded(b.engine.Routing, configHash(d.source, cfg.Files), time.Now())
 	d.engine.MeasureReceivers(b.engine.Routing.Receivers)
@@ -415,4 +436,12 @@ Midwatch runs with its quick start: every alert pages you, here in the log and a
 
 `, base, d.external.Host)
 	}
+}
+
+// calls is whom the daemon calls while it is well. The demo calls nobody.
+func (d *daemon) calls() *config.DeadMan {
+	if *d.flags.demo {
+		return nil
+	}
+	return d.current.Load().cfg.DeadMan
 }

@@ -35,6 +35,17 @@ func (c *courier) answering(s *services) {
 	c.answers = s
 }
 
+// replyTo is where a reply by mail goes; empty: nowhere. What has no address of its own gets the mailbox', which refuses what
+// comes there and says why: a reply that nobody reads would be worse. Those are notices of duties, messages about several
+// incidents, and users with names longer than an address has room for.
+func (c *courier) replyTo(id string, d engine.Delivery) string {
+	if c.answers == nil || c.answers.mailbox == nil {
+		return ""
+	}
+	m := c.answers.mailbox
+	return orElse(m.Address(chat.Claim{Incident: id, User: d.User, Expires: d.Created.Add(chat.ReplyLife)}), m.Name+"@"+m.Domain)
+}
+
 // answerable gives a page its link to acknowledge, and whatever other ways there are to answer it.
 func (c *courier) answerable(p *notify.Page, ids string, d engine.Delivery) {
 	expires := d.Created.Add(notify.TokenLife)
@@ -44,12 +55,9 @@ func (c *courier) answerable(p *notify.Page, ids string, d engine.Delivery) {
 		return
 	}
 	if t := c.answers.twilio; t != nil {
-		first, _, _ := strings.Cut(ids, ",")
-		p.CallURL = t.CallURL(first, token)
+		p.CallURL = t.CallURL(splitIDs(ids)[0], token)
 	}
-	if m := c.answers.mailbox; m != nil {
-		p.ReplyTo = orElse(m.Address(chat.Claim{Incident: ids, User: d.User, Expires: expires}), m.Name+"@"+m.Domain)
-	}
+	p.ReplyTo = c.replyTo(ids, d)
 }
 
 // use takes a configuration: whom there is, and under which address people reach us.
@@ -106,6 +114,11 @@ func (c *courier) message(s engine.Send) notify.Message {
 		m.Page = c.bundle(s)
 		return m
 	}
+	if d.Event == notify.EventTest {
+		m.GroupKey = "midwatch/" + d.Event
+		m.Page = c.testPage(d)
+		return m
+	}
 	if d.Duty != nil {
 		m.GroupKey = "midwatch/" + d.Event
 		m.Page = c.duty(s)
@@ -139,6 +152,7 @@ func (c *courier) page(s engine.Send) *notify.Page {
 		IncidentURL: c.link("incidents", i.ID()),
 		ResolvedBy:  i.ResolvedBy,
 		Urgency:     s.Urgency,
+		ReplyTo:     c.replyTo(i.ID(), d), // of one that is over, too: a note is taken
 	}
 	if i.Open() {
 		c.answerable(p, i.ID(), d)
@@ -163,22 +177,6 @@ func (c *courier) bundle(s engine.Send) *notify.Page {
 	return p
 }
 
-// joinIDs writes the incidents of a link as short as it can: "INC-7,8,9".
-func joinIDs(ids []string) string {
-	return incidentPrefix + strings.ReplaceAll(strings.Join(ids, ","), incidentPrefix, "")
-}
-
-const incidentPrefix = "INC-"
-
-// splitIDs reads what joinIDs wrote.
-func splitIDs(text string) []string {
-	ids := strings.Split(strings.TrimPrefix(text, incidentPrefix), ",")
-	for i := range ids {
-		ids[i] = incidentPrefix + ids[i]
-	}
-	return ids
-}
-
 // duty is what a user is told about their time on call.
 func (c *courier) duty(s engine.Send) *notify.Page {
 	d := s.Delivery
@@ -186,7 +184,7 @@ func (c *courier) duty(s engine.Send) *notify.Page {
 	defer c.mu.RUnlock()
 	u := c.users[d.User]
 	p := &notify.Page{
-		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via, Reason: d.Duty.Why,
+		User: d.User, FullName: u.FullName, TimeZone: u.TimeZone, Method: d.Via, Reason: d.Duty.Why, ReplyTo: c.replyTo("", d),
 		Duty: &notify.Duty{
 			Schedule: d.Duty.Schedule, Start: d.Duty.Start, End: d.Duty.End, With: d.Duty.With, More: d.Duty.More, Why: d.Duty.Why, By: d.Duty.By,
 		},

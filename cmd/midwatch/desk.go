@@ -26,17 +26,19 @@ type desk struct {
 	engine *engine.Engine
 	signer *notify.Signer
 	link   func(parts ...string) string
+	store  string // its name: buttons carry it, so that those of an earlier store do nothing to incidents of this one
 	log    *zap.Logger
 	now    func() time.Time
 
 	mu     sync.RWMutex
-	people map[string]string // "slack U024BE7LH" → user
+	people map[string]string // "slack U024BE7LH" → user; "": several share it, and nobody is known by it
 	users  map[string]config.User
 }
 
 const (
 	deskTime   = 10 * time.Second // how long a request may wait for the engine
-	shownOpen  = 10               // open incidents in one answer
+	openMost   = 1000             // open incidents that are looked at: past it nobody means one without its number
+	shownOpen  = 10               // of them, in one answer
 	shownDuty  = 20               // schedules in one answer
 	cardLines  = 8                // of the timeline on a card
 	phoneName  = "phone"          // how the configuration calls the number behind text messages
@@ -46,19 +48,25 @@ page bo 12 · oncall [schedule] · who · show [12] · help
 The number can be left out where only one incident is meant.`
 )
 
-// use takes a configuration: who speaks under which ID.
+// use takes a configuration: who speaks under which ID. A number that several users are reached at, say the team's phone,
+// tells nobody apart: it is known only where a user's own section says so.
 func (d *desk) use(cfg *config.Config) {
 	people := map[string]string{}
 	for name, u := range cfg.Users {
-		for service, id := range u.Chat {
-			people[service+" "+id] = name
-		}
 		for _, m := range u.Methods {
 			for _, number := range phonesOf(m) {
-				if key := phoneName + " " + number; people[key] == "" {
-					people[key] = name
+				key := phoneName + " " + number
+				if other, taken := people[key]; taken && other != name {
+					people[key] = ""
+					continue
 				}
+				people[key] = name
 			}
+		}
+	}
+	for name, u := range cfg.Users {
+		for service, id := range u.Chat {
+			people[service+" "+id] = name
 		}
 	}
 	d.mu.Lock()
@@ -84,39 +92,58 @@ func (d *desk) Handle(ctx context.Context, r chat.Request) chat.Reply {
 	if r.Verb == chat.Help {
 		return chat.Reply{Text: helpAnswer, Private: true}
 	}
-	user, about := d.speaker(r)
-	if user == "" {
-		return chat.Reply{Err: true, Private: true, Text: fmt.Sprintf(
-			"Midwatch does not know you here. Whoever runs it adds this to your user in the configuration: chat: {%s: %q}", keyOf(r.From.Service), r.From.ID)}
+	s := d.speaker(r)
+	carded := ""
+	if r.Card != (chat.Ref{}) {
+		carded = d.incidentOf(r.Card)
+		if carded == "" && r.Incident == "" && s.about == "" && aboutIncident[r.Verb] {
+			return chat.Reply{} // somebody speaks of something else, below a message that is none of ours
+		}
+	}
+	switch {
+	case s.user == "":
+		return chat.Reply{Err: true, Private: true, Text: s.unknown}
+	case s.foreign:
+		return chat.Reply{Err: true, Private: true, Text: "This card is of an earlier store of Midwatch: its incident is another one now. Name the one you mean, or open " + d.link()}
 	}
 	switch r.Verb {
 	case chat.OnCall, chat.Who:
 		return chat.Reply{Text: d.duty(ctx, r.Text)}
 	case chat.Page:
-		if r.Incident == "" && about == "" && r.Card == (chat.Ref{}) {
+		if r.User == "" || r.Incident == "" && s.about == "" && carded == "" {
 			return chat.Reply{Err: true, Private: true, Text: "Page whom for which incident? Write: page bo 12"}
 		}
 	}
-	ids, err := d.meant(ctx, r, user, about)
+	ids, err := d.meant(ctx, r, s, carded)
 	if err != nil {
 		return chat.Reply{Err: true, Private: true, Text: err.Error()}
 	}
 	if r.Verb == chat.Show && len(ids) != 1 {
 		return chat.Reply{Text: d.open(ctx), Private: true}
 	}
-	if len(ids) == 0 {
-		return chat.Reply{} // somebody speaks of something else
-	}
 	var texts []string
 	out := chat.Reply{}
-	for _, id := range ids {
-		reply := d.act(ctx, r, user, id)
-		texts = append(texts, reply.Text)
-		out.Card, out.Err, out.Again = reply.Card, out.Err || reply.Err, out.Again || reply.Again
+	for i, id := range ids {
+		reply := d.act(ctx, r, s.user, id)
+		if i < shownOpen || reply.Err {
+			texts = append(texts, reply.Text)
+		}
+		out.Err, out.Again = out.Err || reply.Err, out.Again || reply.Again
+	}
+	if more := len(ids) - len(texts); more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	out.Text = strings.Join(texts, "\n")
-	out.Private = out.Err
+	if carded != "" && slices.Contains(ids, carded) {
+		out.Card = d.cardOf(ctx, carded)
+	}
+	out.Private = out.Err || carded != "" // the thread below the card says it to everybody
 	return out
+}
+
+// aboutIncident are the verbs that mean nothing without an incident.
+var aboutIncident = map[chat.Verb]bool{
+	chat.Ack: true, chat.Resolve: true, chat.Escalate: true, chat.Snooze: true, chat.Note: true, chat.Undo: true, chat.Page: true,
 }
 
 func keyOf(service string) string {
@@ -126,62 +153,68 @@ func keyOf(service string) string {
 	return service
 }
 
-// speaker is who asks, and what the claim they came with is about.
-func (d *desk) speaker(r chat.Request) (user, about string) {
+// A speaker is who asks, and what the claim they came with is about.
+type speaker struct {
+	user    string // empty: nobody we know
+	unknown string // then, what to do about it
+	about   string // the incidents of the claim, as joinIDs writes them; empty: there is no claim
+	foreign bool   // the button pressed is of another store's card
+}
+
+// speaker finds out who asks. A claim goes before the service's word: a phone that two people share says who was called.
+func (d *desk) speaker(r chat.Request) speaker {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	known := func(name string) string {
-		if _, ok := d.users[name]; ok {
-			return name
+	claimed := func(user, about string) speaker {
+		if _, ok := d.users[user]; !ok {
+			return speaker{about: about, unknown: fmt.Sprintf("User %q, who was paged, is no longer in the configuration of Midwatch.", user)}
 		}
-		return ""
+		return speaker{user: user, about: about}
 	}
+	s := speaker{}
 	switch {
 	case r.Claim != nil:
-		return known(r.Claim.User), r.Claim.Incident
+		return claimed(r.Claim.User, r.Claim.Incident)
 	case r.Token != "":
-		if claim, err := d.signer.Verify(r.Token, d.now()); err == nil {
-			return known(claim.User), claim.Incident
+		claim, err := d.signer.Verify(r.Token, d.now())
+		if err == nil && strings.HasSuffix(claim.Page, "/"+d.store) {
+			return claimed(claim.User, claim.Incident)
 		}
+		s.foreign = r.Token != d.store && (r.From.Service != chat.ServiceVoice || err == nil)
 	}
 	if r.From.Service == chat.ServicePushover {
-		return known(r.From.Name), ""
+		return claimed(r.From.Name, "")
 	}
-	return known(d.people[keyOf(r.From.Service)+" "+r.From.ID]), ""
+	if s.user = d.people[keyOf(r.From.Service)+" "+r.From.ID]; s.user == "" {
+		s.unknown = fmt.Sprintf("Midwatch does not know you here. Whoever runs it adds this to your user in the configuration: chat: {%s: %q}", keyOf(r.From.Service), r.From.ID)
+	}
+	return s
 }
 
 // meant are the incidents that are asked about: the one named, that of the claim or the card, or the only one that waits for
 // the user. The error says what to write.
-func (d *desk) meant(ctx context.Context, r chat.Request, user, about string) ([]string, error) {
-	switch all := splitIDs(about); {
-	case len(all) > 1 && slices.Contains(all, r.Incident):
+func (d *desk) meant(ctx context.Context, r chat.Request, s speaker, carded string) ([]string, error) {
+	switch all := splitIDs(s.about); {
+	case s.about != "" && r.Incident != "" && !slices.Contains(all, r.Incident):
+		return nil, fmt.Errorf("this answers a page about %s only; %s needs an answer of its own", strings.Join(all, ", "), r.Incident)
+	case s.about != "":
 		return all, nil // a call about several: one key acknowledges them
 	case r.Incident != "":
 		return []string{r.Incident}, nil
-	case r.Card != (chat.Ref{}):
-		if id := d.incidentOf(r.Card); id != "" {
-			return []string{id}, nil
-		}
-		if about == "" {
-			return nil, nil
-		}
-	}
-	if about != "" {
-		return splitIDs(about), nil
-	}
-	list, _, err := d.engine.Incidents(ctx, engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1000)
-	if err != nil {
-		return nil, errors.New("Midwatch cannot read its incidents now; try again in a few seconds") //nolint:staticcheck // for people
-	}
-	var mine []string
-	for _, v := range list {
-		if slices.Contains(v.Paged, user) || v.AckedBy == user {
-			mine = append(mine, v.ID())
-		}
-	}
-	switch {
+	case carded != "":
+		return []string{carded}, nil
 	case r.Verb == chat.Show:
 		return nil, nil
+	}
+	list, _, err := d.engine.Incidents(ctx, openOnes, 0, openMost)
+	if err != nil {
+		return nil, errors.New("the incidents cannot be read now; try again in a few seconds")
+	}
+	var mine []string
+	for _, v := range waiting(list, r.Verb, s.user) {
+		mine = append(mine, v.ID())
+	}
+	switch {
 	case len(mine) == 1:
 		return mine, nil
 	case len(mine) > 1:
@@ -192,13 +225,34 @@ func (d *desk) meant(ctx context.Context, r chat.Request, user, about string) ([
 	return nil, fmt.Errorf("none of the open incidents has paged you. Which one? Write: %s %s", r.Verb, strings.TrimPrefix(list[0].ID(), incidentPrefix))
 }
 
+// openOnes are the incidents that somebody may speak of without a number.
+var openOnes = engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}
+
+// waiting are the open incidents that wait for a user: those that paged them, or that they have. Who is paged for a second one
+// and writes ack means the one that they do not have yet; undo means one that they have.
+func waiting(list []engine.View, verb chat.Verb, user string) (mine []engine.View) {
+	var likely []engine.View
+	for _, v := range list {
+		if !slices.Contains(v.Paged, user) && v.AckedBy != user {
+			continue
+		}
+		mine = append(mine, v)
+		if verb == chat.Ack && v.Status == incident.Triggered || verb == chat.Undo && v.Status == incident.Acked {
+			likely = append(likely, v)
+		}
+	}
+	if len(likely) > 0 {
+		return likely
+	}
+	return mine
+}
+
 // incidentOf is the incident whose card is at a place; empty: it is none of ours.
 func (d *desk) incidentOf(at chat.Ref) string {
-	for name, value := range d.engine.Memos("card/") {
+	for name, value := range d.engine.Memos(cardsPrefix) {
 		var m cardMemo
 		if json.Unmarshal([]byte(value), &m) == nil && m.Ref == at {
-			_, rest, _ := strings.Cut(name, "/")
-			number, _, _ := strings.Cut(rest, "/")
+			number, _, _ := strings.Cut(strings.TrimPrefix(name, cardsPrefix), "/")
 			return incidentPrefix + number
 		}
 	}
@@ -224,11 +278,12 @@ func (d *desk) act(ctx context.Context, r chat.Request, user, id string) chat.Re
 		if r.For == 0 {
 			return chat.Reply{Err: true, Text: fmt.Sprintf("Snooze %s for how long? Write: snooze %s 30m", id, strings.TrimPrefix(id, incidentPrefix))}
 		}
-		a.Verb, a.For, done = engine.Snooze, r.For, "snoozed for "+r.For.String()
+		a.Verb, a.For, done = engine.Snooze, r.For, "snoozed for "+spell(r.For)
 	case chat.Note:
 		a.Verb, done = engine.AddNote, "noted"
 	case chat.Page:
-		a.Verb, a.User, a.Text, done = engine.AddResponder, d.userOf(r.From.Service, r.User), "", "paged "+r.User
+		a.Verb, a.User, a.Text = engine.AddResponder, d.userOf(r.From.Service, r.User), ""
+		done = "pages " + a.User + " as well, as asked"
 	default:
 		return chat.Reply{Err: true, Text: helpAnswer}
 	}
@@ -238,14 +293,35 @@ func (d *desk) act(ctx context.Context, r chat.Request, user, id string) chat.Re
 	case errors.As(answer.Err, &refused):
 		return chat.Reply{Err: true, Text: id + ": " + refused.Message}
 	case errors.Is(answer.Err, engine.ErrUnsaved):
-		done += " in memory only: the disk of Midwatch takes no writes"
-	case answer.Err != nil:
+		done += " in memory only (the disk of Midwatch takes no writes)"
+	case errors.Is(answer.Err, engine.ErrBusy), errors.Is(answer.Err, engine.ErrStopped):
 		return chat.Reply{Err: true, Again: true, Text: id + ": not done, Midwatch is overloaded or shutting down; try again in a few seconds"}
-	case r.Text != "" && (r.Verb == chat.Ack || r.Verb == chat.Escalate):
-		d.engine.Do(ctx, engine.Action{Verb: engine.AddNote, Incident: id, By: user, Via: a.Via, Text: r.Text})
+	case answer.Err != nil:
+		// It was accepted, and is done as soon as its turn comes. To ask for it again would do it twice.
+		return chat.Reply{Err: true, Text: id + ": Midwatch is slow just now and has not answered yet; see what became of it before you try again: " + d.link("incidents", id)}
+	}
+	if r.Text != "" && noted[r.Verb] {
+		note := d.engine.Do(ctx, engine.Action{Verb: engine.AddNote, Incident: id, By: user, Via: a.Via, Text: r.Text})
+		if note.Err != nil && !errors.Is(note.Err, engine.ErrUnsaved) {
+			done += " (what you wrote with it was not kept)"
+		}
 	}
 	d.log.Info("a person acted", zap.String("incident", id), zap.String("verb", string(a.Verb)), zap.String("by", user), zap.String("from", r.From.String()))
-	return chat.Reply{Text: fmt.Sprintf("%s %s by %s", id, done, user), Card: d.cardOf(ctx, id)}
+	return chat.Reply{Text: fmt.Sprintf("%s %s by %s", id, done, user)}
+}
+
+// noted are the verbs whose further words the engine does not keep itself.
+var noted = map[chat.Verb]bool{chat.Ack: true, chat.Escalate: true, chat.Snooze: true, chat.Undo: true, chat.Page: true}
+
+// spell writes a duration as people do: 1h30m, not 1h30m0s.
+func spell(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
+		}
+	}
+	return text
 }
 
 // userOf reads a mention, or a name as people write it.
@@ -258,12 +334,19 @@ func (d *desk) userOf(service, text string) string {
 		return user
 	}
 	name := strings.TrimPrefix(text, "@")
+	if _, ok := d.users[name]; ok {
+		return name
+	}
+	var named []string
 	for user, u := range d.users {
 		if strings.EqualFold(user, name) || strings.EqualFold(u.FullName, name) {
-			return user
+			named = append(named, user)
 		}
 	}
-	return name
+	if len(named) == 1 {
+		return named[0]
+	}
+	return name // nobody, or several: the engine says who there is
 }
 
 // duty says who is on call: everywhere, or in the schedules that a word means.
@@ -273,13 +356,17 @@ func (d *desk) duty(ctx context.Context, word string) string {
 		return "Midwatch cannot read its schedules now; try again in a few seconds."
 	}
 	word = strings.TrimSpace(word)
-	wanted := map[string]bool{}
+	wanted, people := map[string]bool{}, []string{}
 	for name, p := range d.engine.Config().Policies {
-		if strings.EqualFold(name, word) {
-			for _, s := range p.Steps {
-				for _, t := range s.Notify {
-					wanted[t.Schedule] = t.Schedule != ""
+		if !strings.EqualFold(name, word) {
+			continue
+		}
+		for _, s := range p.Steps {
+			for _, t := range s.Notify {
+				if t.User != "" && !slices.Contains(people, t.User) {
+					people = append(people, t.User)
 				}
+				wanted[t.Schedule] = t.Schedule != ""
 			}
 		}
 	}
@@ -301,6 +388,9 @@ func (d *desk) duty(ctx context.Context, word string) string {
 		}
 		lines = append(lines, line)
 	}
+	if len(people) > 0 {
+		lines = append(lines, "policy "+word+" pages "+strings.Join(people, ", ")+" at any time")
+	}
 	switch {
 	case len(lines) == 0 && word != "":
 		return fmt.Sprintf("There is no schedule or policy %q. Write oncall for all of them.", word)
@@ -321,7 +411,7 @@ func (d *desk) zoneOf(schedule string) *time.Location {
 
 // open lists what is open.
 func (d *desk) open(ctx context.Context) string {
-	list, _, err := d.engine.Incidents(ctx, engine.Filter{Status: []incident.Status{incident.Triggered, incident.Acked}}, 0, 1000)
+	list, _, err := d.engine.Incidents(ctx, openOnes, 0, openMost)
 	if err != nil {
 		return "Midwatch cannot read its incidents now; try again in a few seconds."
 	}
@@ -362,7 +452,7 @@ func (d *desk) shown(ctx context.Context, id string) chat.Reply {
 	if next := nextOf(v); next != "" {
 		text += "\n" + next
 	}
-	return chat.Reply{Text: text + "\n" + d.link("incidents", v.ID()), Card: d.cardOf(ctx, id)}
+	return chat.Reply{Text: text + "\n" + d.link("incidents", v.ID())}
 }
 
 func nextOf(v engine.View) string {
@@ -412,6 +502,9 @@ func (d *desk) card(v engine.View, events []incident.Event) chat.Card {
 	case incident.Acked:
 		c.Actions = []chat.Action{resolve, {Verb: chat.Undo, Label: "Undo acknowledgement"}, {Verb: chat.Escalate, Label: "Escalate"}}
 	}
+	for i := range c.Actions {
+		c.Actions[i].Token = d.store
+	}
 	return c
 }
 
@@ -438,4 +531,4 @@ func said(e incident.Event) string {
 	return e.At.UTC().Format("15:04 ") + line
 }
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -42,6 +42,9 @@ func (d *daemon) handler() http.Handler {
 		Store:       d.courier.store,
 		Simulate:    d.simulate,
 		Channels:    d.channels,
+		Unwell:      d.unwell,
+		Heartbeat:   func(key string) (string, bool) { return d.current.Load().doorbell.whose(key) },
+		Daemon:      d.facts,
 		Pages:       web.New(pages),
 		Metrics:     measured,
 		Origins:     d.origins,
@@ -83,7 +86,7 @@ func (d *daemon) redeem(token string, now time.Time) (web.Grant, error) {
 	if err == nil && !strings.HasSuffix(claim.Page, d.courier.key("")) {
 		err = errors.New("this link is about an incident of an earlier store, which this one knows nothing of")
 	}
-	grant := web.Grant{Incident: claim.Incident, User: claim.User}
+	grant := web.Grant{Incident: claim.Incident, User: claim.User, Test: claim.Incident == testClaim}
 	if several := splitIDs(claim.Incident); len(several) > 1 {
 		grant.Incidents = several
 	}

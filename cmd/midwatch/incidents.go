@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,6 +86,40 @@ func incidentCommands(app *kingpin.Application, out *output) map[string]command 
 			return out.fail(exitFailed, err)
 		}
 		return out.print(*showForm, raw, i.table)
+	}
+
+	open := app.Command("open", "Open an incident by hand, for what no alert tells, and page somebody.")
+	openClient, openForm := serverFlags(open), formFlag(open)
+	title := open.Arg("title", "What is broken.").Required().String()
+	openText := open.Flag("text", "More of it.").String()
+	openSeverity := open.Flag("severity", "sev1 (highest) to sev5.").Default("sev2").String()
+	openUser := open.Flag("user", "Page this user.").String()
+	openSchedule := open.Flag("schedule", "Page whoever is on call there.").String()
+	openPolicy := open.Flag("policy", "Page by this escalation policy.").String()
+	openBy := open.Flag("by", "Who you are. Default: your login name.").Default(loginName()).String()
+	commands[open.FullCommand()] = func(ctx context.Context) int {
+		to := map[string]string{}
+		for name, value := range map[string]string{"user": *openUser, "schedule": *openSchedule, "policy": *openPolicy} {
+			if value != "" {
+				to[name] = value
+			}
+		}
+		if len(to) != 1 {
+			return out.fail(exitUsage, errors.New("page whom? Give one of --user, --schedule and --policy"))
+		}
+		body := map[string]any{"by": *openBy, "title": *title, "to": to, "severity": *openSeverity}
+		if *openText != "" {
+			body["text"] = *openText
+		}
+		var raw json.RawMessage
+		if err := openClient.call(ctx, http.MethodPost, "incidents", nil, body, &raw); err != nil {
+			return out.failCall(err)
+		}
+		var i incidentRow
+		if err := json.Unmarshal(raw, &i); err != nil {
+			return out.fail(exitFailed, err)
+		}
+		return out.print(*openForm, raw, func(w io.Writer) { fmt.Fprintln(w, i.sentence()) })
 	}
 
 	for _, v := range []struct{ name, path, help string }{

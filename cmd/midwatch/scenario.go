@@ -161,7 +161,14 @@ func scenarioConfig(n *yaml.Node, dir string) (*engine.Config, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return dryConfig(cfg)
+	out, err := dryConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Heartbeats { // a scenario that speaks of none expects none
+		out.Heartbeats[i].Patient = true
+	}
+	return out, nil
 }
 
 // dryConfig compiles a configuration whose messages will never leave the process.

@@ -68,13 +68,24 @@ type serveFlags struct {
 	logLevel    *promslog.Level
 	logFormat   *promslog.Format
 	demo        *bool
+
+	watch *watchFlags // nil: it serves, and watches no other
 }
+
+// serveDefaults are those of the flags that differ where Midwatch only watches another.
+type serveDefaults struct{ storage, listen string }
 
 func serveCommand(app *kingpin.Application, out *output) map[string]command {
 	cmd := app.Command("serve", "Run the daemon. This is what midwatch alone does.").Default()
+	f := newServeFlags(cmd, serveDefaults{storage: "data/", listen: ":9093"})
+	f.demo = cmd.Flag("demo", "Run with a simulated cluster, people and incidents. Messages land in /outbox; nothing is sent, and nothing is kept.").Bool()
+	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int { return serve(ctx, f, out) }}
+}
+
+func newServeFlags(cmd *kingpin.CmdClause, like serveDefaults) serveFlags {
 	f := serveFlags{
 		configFile:  cmd.Flag("config.file", "Configuration file. Default: midwatch.yml or alertmanager.yml in the working directory; without either, a built-in quick start.").String(),
-		storage:     cmd.Flag("storage.path", "Where state is kept.").Default("data/").String(),
+		storage:     cmd.Flag("storage.path", "Where state is kept.").Default(like.storage).String(),
 		retention:   cmd.Flag("data.retention", "How long the notification log and silences that are over are kept.").Default("120h").Duration(),
 		maintenance: cmd.Flag("data.maintenance-interval", "How often expired state is dropped.").Default("15m").Duration(),
 
@@ -97,12 +108,12 @@ func serveCommand(app *kingpin.Application, out *output) map[string]command {
 		features:    cmd.Flag("enable-feature", "Alertmanager's feature flags, separated by commas: "+strings.Join(featurecontrol.AllowedFlags, ", ")+".").Default("").String(),
 		logLevel:    promslog.NewLevel(),
 		logFormat:   promslog.NewFormat(),
-		demo:        cmd.Flag("demo", "Run with a simulated cluster, people and incidents. Messages land in /outbox; nothing is sent, and nothing is kept.").Bool(),
+		demo:        new(bool),
 	}
 	cmd.Flag("log.level", "Least severe lines to log: debug, info, warn, error.").Default("info").HintOptions(promslog.LevelFlagOptions...).SetValue(f.logLevel)
 	cmd.Flag("log.format", "Form of the log: logfmt or json.").Default("logfmt").HintOptions(promslog.FormatFlagOptions...).SetValue(f.logFormat)
-	f.web = kingpinflag.AddFlags(cmd, ":9093")
-	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int { return serve(ctx, f, out) }}
+	f.web = kingpinflag.AddFlags(cmd, like.listen)
+	return f
 }
 
 // serve runs the daemon until ctx is done.
