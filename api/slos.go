@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"math/big"
 	"net/http"
 	"strconv"
@@ -26,6 +27,7 @@ type SLO struct {
 	Active       []string           `json:"active"`      // thresholds that are reached now
 	RunsOutAt    time.Time          `json:"runs_out_at,omitzero"`
 	Incidents    []string           `json:"incidents"`
+	Doubts       []string           `json:"doubts,omitempty"`           // what to think of again, as sentences
 	HandResolved bool               `json:"resolved_by_hand,omitempty"` // nothing opens until it was clear once, or gets worse
 }
 
@@ -74,6 +76,11 @@ func showSLO(v engine.SLOView) SLO {
 	}
 	if out.Incidents == nil {
 		out.Incidents = []string{}
+	}
+	for _, label := range spec.By {
+		if value, heard := v.Labels[label]; heard && value == "" {
+			out.Doubts = append(out.Doubts, fmt.Sprintf("an alert of it has no label %s, by which the budget is split", label))
+		}
 	}
 	if spec.Window > 0 {
 		out.Window = slo.Short(spec.Window)

@@ -68,6 +68,11 @@ func TestPeopleSayItInManyWays(t *testing.T) {
 		"page @ana: db is down":       {Verb: Page, User: "ana", Text: "db is down"},
 		"page <@U99> db is down":      {Verb: Page, User: "<@U99>", Text: "db is down"},
 		"page INC-12 ana please help": {Verb: Page, Incident: "INC-12", User: "ana", Text: "please help"},
+		"page ana 12":                 {Verb: Page, Incident: "INC-12", User: "ana"},
+		"page <@U99> #12":             {Verb: Page, Incident: "INC-12", User: "<@U99>"},
+		"page ana INC-12 disks":       {Verb: Page, Incident: "INC-12", User: "ana", Text: "disks"},
+		"page ana 3 disks are full":   {Verb: Page, User: "ana", Text: "3 disks are full"},
+		"page 12 ana 13":              {Verb: Page, Incident: "INC-12", User: "ana", Text: "13"},
 		"who db":                      {Verb: Who, Text: "db"},
 		"who":                         {Verb: Who},
 		"Who is on call for db?":      {Verb: Who, Text: "db"},
@@ -104,7 +109,7 @@ func TestWhatIsMeantForUs(t *testing.T) {
 		"escalate": true, "snooze 30m": true, "note the disk is full": true, "undo": true, "/resolve it works": true, "mw who db": true,
 		"!who db": true, "> ack\nresolve": true,
 		"resolve the DNS first?": false, "escalate to the network team?": false, "👍": false, "who broke it?": false,
-		"page ana then": false, "snooze it": false, "status?": false, "help!": false, "note": false,
+		"page ana then": false, "page ana 12": false, "snooze it": false, "status?": false, "help!": false, "note": false,
 	} {
 		c, ok := Parse(text)
 		if got := ok && meant(text, c); got != want {
@@ -147,7 +152,7 @@ func TestTextIsBounded(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"ack 12", "snooze 12 1h30m x", "page <@U1> a\nb", "who is on call for db?", "note\n12 apes", "INC-1: resolved",
-		"resolve 1\nOn Monday x wrote:\n> a\nb", "note > a", "/ack@b 12", "snooze for 2 hours", "note -- \n--", "page @ @",
+		"resolve 1\nOn Monday x wrote:\n> a\nb", "note > a", "/ack@b 12", "snooze for 2 hours", "note -- \n--", "page @ @", "page a 12", "page a\n12",
 	} {
 		f.Add(s)
 	}

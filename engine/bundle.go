@@ -45,6 +45,10 @@ func (c *Core) bundle() {
 			rest = rest[n:]
 		}
 	}
+	c.sends = slices.DeleteFunc(c.sends, func(s Send) bool {
+		d := c.deliveries[s.Delivery.Key]
+		return d != nil && d.Bundle != ""
+	})
 }
 
 // join makes one delivery of pages.
@@ -62,7 +66,6 @@ func (c *Core) join(pages []*Delivery) {
 		}
 		c.putDelivery(p)
 	}
-	c.sends = slices.DeleteFunc(c.sends, func(s Send) bool { return slices.Contains(b.Parts, s.Delivery.Key) })
 	c.deliveries[b.Key] = b
 	c.letOut(b)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 func TestTheLoopSaysWhetherItIsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		disk := newDisk()
+		disk := &crowded{Memory: store.NewMemory()}
 		w := &world{t: t}
 		e, err := Start(ctx(), Options{Store: disk, Config: house(), Sender: w, Now: func() Instant {
 			return Instant{Wall: time.Now(), Elapsed: time.Since(began)}
@@ -33,12 +34,12 @@ func TestTheLoopSaysWhetherItIsWell(t *testing.T) {
 			t.Errorf("when it runs: %q", why)
 		}
 
-		disk.judge = func(int, store.Batch) (before, after error) { return fmt.Errorf("%w: no space", store.ErrFull), nil }
+		disk.full.Store(true)
 		_ = e.Receive(t.Context(), alerts("alertname", "Lag"))
 		if why := e.Unwell(t.Context()); len(why) != 1 || !strings.HasPrefix(why[0], "nothing is being kept: ") {
 			t.Errorf("on a full disk: %q", why)
 		}
-		disk.judge = nil
+		disk.full.Store(false)
 		time.Sleep(2 * retryBacklog)
 		if why := e.Unwell(t.Context()); why != nil {
 			t.Errorf("with room again: %q", why)
@@ -59,9 +60,23 @@ func TestTheLoopSaysWhetherItIsWell(t *testing.T) {
 	})
 }
 
+// crowded is a store that can run out of room.
+type crowded struct {
+	*store.Memory
+	full atomic.Bool
+}
+
+func (c *crowded) Commit(ctx context.Context, b store.Batch) error {
+	if c.full.Load() {
+		return fmt.Errorf("%w: no space", store.ErrFull)
+	}
+	return c.Memory.Commit(ctx, b)
+}
+
 // What is due and not done shows in the turn that finds it.
 func TestALateTurnIsNotWell(t *testing.T) {
 	w := newWorld(t, hearing(pinged("backup")), 1)
+	w.net.deaf = true
 	w.elapsed = 2 * time.Hour // nobody looked for 50 minutes
 	w.turn()
 	if got := time.Duration(w.e.lag.Load()); got != 50*time.Minute {

@@ -1,10 +1,12 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +41,7 @@ type seat struct {
 type bpage struct {
 	key, parent, bundle string
 	incident            int
+	number              int // the incident's messages are numbered in the order of their making
 	place               string
 	user, via, receiver string
 }
@@ -98,7 +101,7 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 	for _, s := range sends {
 		pages = append(pages, c.pagesOf(s)...)
 	}
-	slices.SortStableFunc(pages, func(a, b bpage) int { return a.incident - b.incident }) // a bundle leaves after the rest
+	slices.SortStableFunc(pages, func(a, b bpage) int { return cmp.Or(a.incident-b.incident, a.number-b.number) }) // a bundle leaves after the rest
 	c.crowd = len(pages) > 0 && pages[0].incident != pages[len(pages)-1].incident
 	// What was owed to people already goes out before catch_all pages them anew.
 	pages = slices.DeleteFunc(pages, func(p bpage) bool {
@@ -342,18 +345,18 @@ func (c *checker) weigh() {
 				hazy = hazy || s.over && (s.told || s.posted) || s.posted
 				continue
 			}
+			member := slices.ContainsFunc(l.ever, s.labels.Equal)
+			if !s.silenced {
+				if loud++; !member {
+					l.ever = append(l.ever, s.labels)
+				}
+			} else if !member {
+				continue // what is silenced joins nothing
+			}
 			if all++; all == 1 {
 				l.fired = l.fired[:0]
 			}
 			l.fired = append(l.fired, s.labels)
-			if !s.silenced {
-				loud++
-			}
-		}
-		for _, ls := range l.fired {
-			if !slices.ContainsFunc(l.ever, ls.Equal) {
-				l.ever = append(l.ever, ls)
-			}
 		}
 		if l.held = loud == 0 && (all > 0 || l.held && slices.ContainsFunc(l.ever, c.silencedAlert)); all > 0 {
 			l.firedAt = c.w.elapsed
@@ -732,7 +735,8 @@ func parsePage(key string) bpage {
 		return bpage{key: key}
 	}
 	n, _ := incident.ParseID(part[0])
-	p := bpage{key: key, incident: n, place: part[1], parent: strings.Join(part[:4], "/")}
+	number, _ := strconv.Atoi(part[3])
+	p := bpage{key: key, incident: n, number: number, place: part[1], parent: strings.Join(part[:4], "/")}
 	if user, via, ok := strings.Cut(part[2], "."); ok {
 		p.user, p.via = user, via
 	} else {

@@ -751,7 +751,7 @@ func (l *bladder) absent(now time.Duration) {
 	for _, r := range l.runs {
 		for _, m := range r.messages {
 			if (m.fate == waiting || m.hidden && m.fate == inFlight) && late(m.due) {
-				l.fail("a page is attempted within 1 s of its due time", "%s%s.%s of %s was due %s", r.user, r.receiver, m.via, r.place, m.due)
+				l.fail("a page is attempted within 1 s of its due time", "%s%s.%s of %s was due %s; there are %s", r.user, r.receiver, m.via, r.place, m.due, l.tell())
 			}
 		}
 	}

@@ -202,8 +202,13 @@ func (d *bdisk) events(after uint64) (list []incident.Event) {
 func (w *breaker) wall() time.Time { return w.start.Add(w.elapsed + w.jumped) }
 
 func (w *breaker) instant() engine.Instant {
-	if w.plant != nil && w.plant.clock != nil {
+	switch {
+	case w.plant == nil:
+	case w.plant.clock != nil:
 		return w.plant.clock(w)
+	case w.plant.fast > 0:
+		fast := time.Duration(float64(w.elapsed) * w.plant.fast)
+		return engine.Instant{Wall: w.wall().Add(fast - w.elapsed), Elapsed: fast}
 	}
 	return engine.Instant{Wall: w.wall(), Elapsed: w.elapsed}
 }
@@ -388,7 +393,11 @@ func (w *breaker) next() time.Duration {
 		if w.plant != nil && w.plant.late > 0 {
 			due = due.Add(w.plant.late)
 		}
-		next = min(next, max(w.elapsed, due.Sub(w.instant().Wall)+w.elapsed))
+		wait := due.Sub(w.instant().Wall)
+		if w.plant != nil && w.plant.fast > 0 {
+			wait = time.Duration(float64(wait)/w.plant.fast) + 1
+		}
+		next = min(next, max(w.elapsed, wait+w.elapsed))
 	}
 	for _, l := range w.mail {
 		next = min(next, l.at)
@@ -474,9 +483,6 @@ func (w *breaker) fate(s engine.Send) (engine.Verdict, time.Duration) {
 
 // Cancel takes back what has not left.
 func (w *breaker) Cancel(key string) bool {
-	if w.plant != nil && w.plant.deaf {
-		return false
-	}
 	i := slices.IndexFunc(w.mail, func(l *bletter) bool { return l.key == key && l.at > w.elapsed+5*time.Second })
 	if i < 0 {
 		return false
@@ -748,10 +754,11 @@ func (w *breaker) reload() {
 	}
 	w.counts.Reloads++
 	w.note("reload")
+	was := w.cfg
 	w.cfg = w.cfgs[next]
 	given := w.cfg
 	if w.plant != nil && w.plant.reload != nil {
-		given = w.plant.reload(w)
+		given = w.plant.reload(w, was)
 	}
 	w.check.reloaded()
 	w.step(engine.Reload{Config: given})

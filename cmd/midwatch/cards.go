@@ -51,7 +51,7 @@ type chore struct {
 
 const (
 	cardPause  = time.Second      // between what is sent to one place: chats allow about one message a second
-	cardRetry  = 15 * time.Second // after a failure, for every card of the place; for the one that failed it doubles
+	cardRetry  = 15 * time.Second // after a failure, for every card of the place; the one that failed waits twice as long, and twice as long again
 	cardLast   = 10 * time.Minute // the longest that one waits, whatever the service asks for
 	cardTime   = 90 * time.Second // for one card: three calls, each of which may be told to wait
 	cardsMost  = 10_000           // open incidents that are looked at when it begins
@@ -188,7 +188,7 @@ func (c *cards) failed(n int, err error) (pause time.Duration) {
 	defer c.mu.Unlock()
 	todo := c.dirty[n]
 	pause = cardRetry
-	wait := min(cardRetry<<min(todo.tries, 10), cardLast)
+	wait := min(cardRetry<<min(todo.tries+1, 10), cardLast) // longer than the pause: others come first
 	var soon *chat.TooSoon
 	if errors.As(err, &soon) {
 		pause = min(max(soon.After, cardPause), cardLast)

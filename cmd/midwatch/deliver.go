@@ -64,7 +64,10 @@ func (c *courier) answerable(p *notify.Page, ids string, d engine.Delivery) {
 func (c *courier) use(cfg *config.Config, external *url.URL) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.users, c.external = cfg.Users, external
+	c.users = cfg.Users
+	if c.external != external { // set once: links are made without the lock, too
+		c.external = external
+	}
 }
 
 // Send words the delivery and enqueues it.

@@ -208,7 +208,7 @@ func (d *desk) meant(ctx context.Context, r chat.Request, s speaker, carded stri
 	}
 	list, _, err := d.engine.Incidents(ctx, openOnes, 0, openMost)
 	if err != nil {
-		return nil, errors.New("the incidents cannot be read now; try again in a few seconds")
+		return nil, errors.New("Midwatch cannot read its incidents now; try again in a few seconds") //nolint:staticcheck // for people
 	}
 	var mine []string
 	for _, v := range waiting(list, r.Verb, s.user) {
@@ -521,11 +521,11 @@ func said(e incident.Event) string {
 	case incident.Acknowledged, incident.ResolvedEvent, incident.Escalated, incident.Reassigned, incident.Snoozed:
 		line = who + " " + line
 	case incident.Note:
-		line = who + ": " + e.Text
+		line = who + ": " + orElse(e.Text, e.Reason)
 	case incident.Notification:
 		line = "told " + orElse(e.User, e.Receiver)
 	}
-	if e.Reason != "" && e.Kind != incident.Note {
+	if e.Reason != "" && e.Kind != incident.Note && !strings.HasSuffix(e.Reason, "by "+who) { // "ana acknowledged (acknowledged by ana)"
 		line += " (" + e.Reason + ")"
 	}
 	return e.At.UTC().Format("15:04 ") + line

@@ -181,7 +181,7 @@ ok chat HOST by telegram (ana by tg): it knows us as @midwatch_bot`
 	got = examined(t, fmt.Sprintf(doctored, host, mail, "wrong"), host, mail)
 	for _, want := range []string{
 		"failed chat HOST by slack (receiver r): it does not know us: invalid_auth",
-		"failed mail HOST (ana by mail): it refuses the login of pager: 535 5.7.8 no such account",
+		"failed mail HOST (ana by mail): it refuses the login of pager: 535 \"5.7.8 no such account\"",
 		"failed chat HOST by matrix (ana by matrix): it does not know us: Invalid access token passed.",
 		"failed channel HOST by twilio (ana by text): it does not know us: Authenticate",
 		"failed chat HOST by telegram (ana by tg): it does not know us: Unauthorized: bot…",
@@ -205,14 +205,23 @@ users: [{name: ana, contact_methods: {mail: {email: {to: a@example.org, from: m@
 route: {receiver: r}
 receivers: [{name: r}]
 `
-	web := httptest.NewServer(http.NotFoundHandler())
-	defer web.Close()
+	none, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer none.Close()
+	go func() {
+		if conn, err := none.Accept(); err == nil {
+			io.WriteString(conn, "SSH-2.0-OpenSSH_9.9\r\n")
+			conn.Close()
+		}
+	}()
 	for _, c := range []struct{ host, more, want string }{
-		{mailServer(t, "STARTTLS"), "", "failed mail HOST (ana by mail): STARTTLS does not work: 454 no certificate today"},
+		{mailServer(t, "STARTTLS"), "", "failed mail HOST (ana by mail): STARTTLS does not work: 454 \"no certificate today\""},
 		{mailServer(t), ", require_tls: false", "ok mail HOST (ana by mail): it answers, without TLS; no login is configured"},
 		{mailServer(t), ", require_tls: false, auth_username: pager, auth_password: x", "warning mail HOST (ana by mail): it answers, without TLS, and wants no login: smtp_auth_username is not used"},
 		{mailServer(t, "AUTH GSSAPI"), ", require_tls: false, auth_username: pager, auth_password: x", "failed mail HOST (ana by mail): it offers the logins GSSAPI, and there is a key for none of them"},
-		{strings.TrimPrefix(web.URL, "http://"), "", "failed mail HOST (ana by mail): it does not greet: "},
+		{none.Addr().String(), "", "failed mail HOST (ana by mail): it does not greet: "},
 	} {
 		if got := examined(t, fmt.Sprintf(one, c.host, c.more), c.host); !strings.HasPrefix(got, c.want) {
 			t.Errorf("got  %s\nwant %s", got, c.want)

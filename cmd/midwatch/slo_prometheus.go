@@ -141,7 +141,7 @@ func counted(ctx context.Context, source *probe.Source, s config.SLO, from, to t
 			if !known {
 				at = len(all)
 				place[id] = at
-				all = append(all, replayed{Labels: r.Labels})
+				all = append(all, replayed{Labels: r.Labels, ofCounts: true})
 			}
 			for _, c := range r.Counts {
 				if c.Total > 0 {

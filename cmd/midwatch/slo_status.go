@@ -25,6 +25,7 @@ type sloRow struct {
 	Active    []string           `json:"active"`
 	RunsOutAt time.Time          `json:"runs_out_at"`
 	Incidents []string           `json:"incidents"`
+	Doubts    []string           `json:"doubts"`
 }
 
 // counts says whether it counts time: a burn-rate alert of somebody else's is on or off.
@@ -92,6 +93,11 @@ func sloStatus(top *kingpin.CmdClause, out *output) map[string]command {
 			SLOs []sloRow `json:"slos"`
 		}
 		return out.list(*form, raw, &page, func() int { return len(page.SLOs) }, func(w io.Writer) {
+			for _, s := range page.SLOs {
+				for _, doubt := range s.Doubts {
+					out.warn(s.title() + ": " + doubt)
+				}
+			}
 			rows := [][]string{{"SLO", "OBJECTIVE", "LEFT", "BURNS", "GONE AT", "ACTIVE", "INCIDENTS"}}
 			for _, s := range page.SLOs {
 				objective, left, gone := "-", "-", "-"

@@ -22,6 +22,7 @@ type replayed struct {
 	objective *slo.Objective
 	intervals []slo.Interval
 	counts    []slo.Counted
+	ofCounts  bool // counts are what is replayed
 	from      time.Time // since when anything is known; zero: nothing is
 	to        time.Time // up to which; zero: the replay ends by itself
 	sampled   []slo.Point
@@ -30,7 +31,7 @@ type replayed struct {
 // run replays, and says how the budget stands at some instants; for a picture at many more.
 func (r *replayed) run(at []time.Time, picture bool) (err error) {
 	replay := func(at []time.Time) (slo.Result, error) {
-		if r.objective.Spec().Source == slo.FromRatio {
+		if r.ofCounts {
 			return slo.ReplayCounts(r.objective, r.counts, at)
 		}
 		return slo.Replay(r.objective, r.intervals, at)

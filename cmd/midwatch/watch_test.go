@@ -113,10 +113,10 @@ func TestAWatchedMidwatch(t *testing.T) {
 
 func TestWatchWantsATargetAndAConfiguration(t *testing.T) {
 	for args, want := range map[string]string{
-		"watch":                                                       "required flag(s) '--target' not provided",
-		"watch --target midwatch":                                     `--target "midwatch" is not an address`,
-		"watch --target http://x --every 10ms":                        "--every is 10ms",
-		"watch --target http://x":                                     "say whom to page: --config.file",
+		"watch":                                "required flag(s) '--target' not provided",
+		"watch --target midwatch":              `--target "midwatch" is not an address`,
+		"watch --target http://x --every 10ms": "--every is 10ms",
+		"watch --target http://x":              "say whom to page: --config.file",
 		"watch --target http://x --for=-1m --config.file=watch.yml":   "--for is negative",
 		"watch --target http://x --config.file=testdata/nosuch.yml x": "unexpected x",
 	} {
