@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell cat VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim bench kill long clean fmt
+.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim sim-long bench kill long clean fmt
 .NOTPARALLEL: # the acceptance suites judge by the clock
 
 build: ## the binary, ./midwatch
@@ -16,7 +16,7 @@ run: build ## the daemon with the quick-start configuration
 demo: build ## the daemon with a simulated cluster and people; nothing is sent
 	./midwatch --demo
 
-test: setup check unit integration acceptance ## everything CI runs
+test: setup check unit sim integration acceptance ## everything CI runs
 
 setup: ## what the tests need beside Go: Debian's packages, the real Alertmanager
 	@./integration_test/setup.sh
@@ -48,8 +48,12 @@ FUZZTIME ?= 1000000x
 fuzz: ## every fuzz target, a million executions each
 	@./.ci/fuzz $(FUZZTIME)
 
-sim: ## the long forms of the simulated and random proofs
-	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine ./sim
+sim: ## random worlds against the promises of paging, 10,000 simulated hours, and planted bugs that must show
+	$(GO) test -timeout 20m -v -run 'Breaker|Shrinker' ./sim
+
+sim-long: ## the long forms of the simulated and random proofs, a million simulated hours among them
+	MIDWATCH_LONG=1 $(GO) test -timeout 12h -v -run 'TestBreaker$$' ./sim
+	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine
 
 kill: ## 2,000 kill -9 of the real binary
 	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
@@ -57,7 +61,7 @@ kill: ## 2,000 kill -9 of the real binary
 bench: ## Go benchmarks of the packages on the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./router ./store/... ./oncall ./engine
 
-long: sim kill fuzz
+long: sim-long kill fuzz
 
 fmt:
 	$(GO) tool gofumpt -w .

@@ -41,6 +41,7 @@ type Options struct {
 	Link        func(parts ...string) string                               // the address of a path of ours, as people reach it; nil: the path
 	Store       string                                                     // the store's name: a part of what identifies shifts in calendars
 	Simulate    func(ctx context.Context, s Simulation) (Simulated, error) // nil: there is no POST simulate
+	Push        *Pushing                                                   // nil: no browsers are paged
 	Pages       http.Handler                                               // everything that is not an API: /, /ack/…; nil: 404
 
 	Origins *regexp.Regexp // of pages that may use /api/v2 from a browser (--web.cors.origin), see Origins; nil: none
@@ -98,7 +99,7 @@ func New(o Options) *API {
 	mux.Handle(pingPath+"{key}/{verdict}", pinged)
 	if o.Pages != nil {
 		mux.Handle("/", o.Pages)
-		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath} {
+		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath, pushPath} {
 			mux.Handle(p, a.measured(strings.TrimSuffix(p, "{$}"), o.Pages))
 		}
 	}

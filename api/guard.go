@@ -43,6 +43,9 @@ func loggable(path string) string {
 	if strings.HasPrefix(path, ackPath) {
 		return ackPath + "{token}"
 	}
+	if strings.HasPrefix(path, pushPath) {
+		return pushPath + "{token}"
+	}
 	return path
 }
 

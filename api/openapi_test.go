@@ -105,6 +105,8 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"Condition": reflect.TypeFor[Condition](), "Muted": reflect.TypeFor[Muted](), "Preview": reflect.TypeFor[Preview](),
 			"RecurringSilence": reflect.TypeFor[RecurringSilence](), "RecurringSilences": reflect.TypeFor[RecurringSilences](),
 			"Recurrence": reflect.TypeFor[Recurrence](), "Window": reflect.TypeFor[Window](),
+			"Browser": reflect.TypeFor[Browser](), "Browsers": reflect.TypeFor[Browsers](),
+			"Inviting": reflect.TypeFor[Inviting](), "PushLink": reflect.TypeFor[PushLink](),
 			"Error": reflect.TypeFor[struct {
 				Error *Problem `json:"error"`
 			}](),

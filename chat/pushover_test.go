@@ -143,3 +143,52 @@ func TestPushoverIsBounded(t *testing.T) {
 		t.Error("a base URL that is none is taken")
 	}
 }
+
+// Messages of several accounts may have been sent by several APIs: each receipt is asked after where its message went. One
+// that is given again, as after every reload, lives no longer for it.
+func TestPushoverReceiptsElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &pushoverd{state: map[string]string{testReceipt: "waiting"}}
+		client, end := inBubble(fake)
+		p, err := NewPushover(PushoverOptions{BaseURL: "http://nowhere.test:1", HTTP: client}, newClerk(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hosts []string
+		client.Transport = noting{client.Transport, &hosts}
+		stop := run(t, p.Run)
+		watch := func() {
+			if err := p.Watch(Receipt{ID: testReceipt, AppToken: "app-secret", BaseURL: "http://elsewhere.test/"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		watch()
+		time.Sleep(time.Minute)
+		for range 6 {
+			time.Sleep(30 * time.Minute)
+			watch()
+		}
+		time.Sleep(4 * time.Hour)
+		fake.mu.Lock()
+		if d := fake.asked[len(fake.asked)-1].Sub(fake.asked[0]); d > pushoverLife {
+			t.Errorf("asked for %s", d)
+		}
+		fake.mu.Unlock()
+		stop()
+		end()
+		if len(hosts) == 0 || hosts[0] != "elsewhere.test" {
+			t.Errorf("asked %q", hosts)
+		}
+	})
+}
+
+// noting notes which hosts are asked.
+type noting struct {
+	http.RoundTripper
+	hosts *[]string
+}
+
+func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
+	*n.hosts = append(*n.hosts, r.URL.Host)
+	return n.RoundTripper.RoundTrip(r)
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	commoncfg "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
@@ -16,6 +17,9 @@ import (
 
 // MaxSigningSecrets is how many secrets may sign a webhook at once: the old and the new one, and one more in an emergency.
 const MaxSigningSecrets = 3
+
+// minPushTTL is the shortest time that a push service is asked to keep a page: a telephone that sleeps is not reached at once.
+const minPushTTL = time.Minute
 
 // An ownMethod is an integration of contact methods that Alertmanager does not have.
 type ownMethod struct {
@@ -171,10 +175,18 @@ var ownMethods = map[string]ownMethod{
 			may("voice", single("Twilio's name of a voice; default Twilio's.", text)),
 		},
 	), readVoice},
+	"web_push": {ownForm("A notification in the browsers that the user subscribed: {}.", "true",
+		[]field{
+			may("ttl", single("How long a push service keeps it for a browser that it cannot reach; default 1h.", duration)),
+			may("title", single("A template; default ours.", titleTemplate)),
+			may("message", single("A template; default ours.", titleTemplate)),
+			may("private_services", single("Whether push services may be in a private network; default false.", boolean)),
+		},
+	), readWebPush},
 }
 
 // ownNames are the names of ours, in the order of the documentation.
-var ownNames = []string{"ntfy", "gotify", "matrix", "sms", "voice"}
+var ownNames = []string{"ntfy", "gotify", "matrix", "sms", "voice", "web_push"}
 
 func readNtfy(o object) (notify.Own, **commoncfg.HTTPClientConfig) {
 	c := &notify.Ntfy{
@@ -250,6 +262,17 @@ func readSMS(o object) (notify.Own, **commoncfg.HTTPClientConfig) {
 
 func readVoice(o object) (notify.Own, **commoncfg.HTTPClientConfig) {
 	c := &notify.Voice{Twilio: readTwilio(o), Language: o.text("language"), Voice: o.text("voice")}
+	return c, &c.HTTP
+}
+
+func readWebPush(o object) (notify.Own, **commoncfg.HTTPClientConfig) {
+	c := &notify.WebPush{
+		TTL: o.duration("ttl", notify.DefaultPushTTL), Title: o.text("title"), Message: o.text("message"),
+		PrivateServices: o.boolean("private_services", false), SendResolved: o.boolean("send_resolved", true),
+	}
+	if o.get("ttl") != nil && (c.TTL < minPushTTL || c.TTL > notify.MaxPushTTL) {
+		o.fault(o.here("ttl"), "ttl is not between 1m and 4w", "write how long a page may come late, such as 1h")
+	}
 	return c, &c.HTTP
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	commoncfg "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
@@ -20,7 +21,7 @@ func channels(t *testing.T) map[string]Method {
 	if c == nil {
 		t.Fatal(faults)
 	}
-	want := `testdata/good/channels.yml:24:29: warning: user "ana": contact method "clear": gotify: url: the secret goes to push.example.org unencrypted; use https`
+	want := `testdata/good/channels.yml:26:29: warning: user "ana": contact method "clear": gotify: url: the secret goes to push.example.org unencrypted; use https`
 	if got := faults.Error(); got != want {
 		t.Errorf("warnings\n%s\nwant\n%s", got, want)
 	}
@@ -62,6 +63,8 @@ func TestOwnChannelsAreRead(t *testing.T) {
 		"call2": &notify.Voice{Twilio: of(func(a *notify.Twilio) {
 			a.APIKeySID, a.APIKeySecret, a.From = "SK0123456789abcdef0123456789abcdef", file("f"), "+12025550123"
 		})},
+		"browser":  &notify.WebPush{TTL: time.Hour, SendResolved: true},
+		"browser2": &notify.WebPush{TTL: 4 * time.Hour, Title: "a", Message: "b", PrivateServices: true},
 	} {
 		m := all[name]
 		http := httpOf(m.Own)
@@ -102,6 +105,8 @@ func httpOf(own notify.Own) **commoncfg.HTTPClientConfig {
 		return &c.HTTP
 	case *notify.Voice:
 		return &c.HTTP
+	case *notify.WebPush:
+		return &c.HTTP
 	}
 	panic(fmt.Sprintf("%T", own))
 }
@@ -125,11 +130,29 @@ func TestTheExampleOfChannelsIsGood(t *testing.T) {
 	if c == nil || len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	if got := methods(c.Users["ana"]); len(got) != 6 {
+	if got := methods(c.Users["ana"]); len(got) != 7 {
 		t.Errorf("methods %v", got)
 	}
-	call := c.Users["ana"].Methods[4].Own.(*notify.Voice)
+	call := c.Users["ana"].Methods[5].Own.(*notify.Voice)
 	if call.AuthToken.File != "/etc/midwatch/twilio" || call.To != "+351912345678" || call.Language != "pt-PT" {
 		t.Errorf("what was merged in: %+v", call)
+	}
+}
+
+// The example of speaking back is good, too.
+func TestTheExampleOfChatIsGood(t *testing.T) {
+	c, faults := Load(examples.Chat, Options{File: "chat.yml"})
+	if c == nil || len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	s := c.Chat
+	if s.Slack == nil || s.Telegram == nil || s.Matrix == nil || s.Mail == nil || s.Twilio == nil {
+		t.Fatalf("a service is missing: %+v", s)
+	}
+	if s.Slack.App.File != "/etc/midwatch/slack-app" || s.Slack.Channel != "C024BE91L" || s.Mail.Mailbox != "ack" || s.Telegram.Chat != "-1001234567890" {
+		t.Errorf("%+v %+v %+v", s.Slack, s.Mail, s.Telegram)
+	}
+	if got := c.Users["ana"].Chat; got["slack"] != "U024BE7LH" || got["matrix"] != "@ana:example.org" {
+		t.Errorf("ana speaks as %v", got)
 	}
 }

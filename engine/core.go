@@ -148,7 +148,7 @@ type Turn struct {
 	Unkept []string
 }
 
-// Limits of one turn, so that no storm of due things keeps people's answers waiting.
+// Limits of one turn, so that no storm of due things keeps people's answers waiting: each group's flush is one of them.
 const (
 	maxDuePerTurn      = 256
 	maxAlertsInMessage = 50
@@ -301,7 +301,7 @@ func (c *Core) wake() {
 		switch {
 		case !routing.IsZero() && !routing.After(c.now) && (!ok || !at.Before(routing)):
 			c.unit()
-			c.routed(c.router.Elapsed(c.now))
+			c.routed(c.router.ElapsedSome(c.now, 1))
 		case ok && !at.After(c.now):
 			c.unit()
 			c.elapsed(name)
@@ -327,6 +327,9 @@ func (c *Core) elapsed(name string) {
 		d := c.deliveries[rest]
 		if d == nil {
 			c.agenda.set(name, time.Time{})
+			return
+		}
+		if c.holdBack(d) {
 			return
 		}
 		d.Next = time.Time{}

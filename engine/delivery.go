@@ -61,6 +61,7 @@ type Delivery struct {
 	Withdrawn bool `json:"withdrawn,omitempty"` // nobody wants it any more; its attempt may be on the wire
 	Reached   bool `json:"reached,omitempty"`   // another of its Parent came through
 	out       bool // let out, and no result yet
+	held      bool // a silence holds it back, see Core.holdBack
 }
 
 // Deliveries' events beside those of the history.

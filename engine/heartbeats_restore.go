@@ -29,8 +29,7 @@ func (r *restorer) restoreHeartbeats() error {
 // mends what a crash tore apart.
 func (r *restorer) reviveHeartbeats() {
 	c := r.c
-	c.useHeartbeats()
-	c.survey()
+	c.useHeartbeats() // which finds their alerts
 	for _, name := range c.hearts.order {
 		p := c.hearts.pulses[name]
 		c.unit()

@@ -145,6 +145,33 @@ func TestAResolvedAlertIsNoBeatAnyMore(t *testing.T) {
 	same(t, w.story(incident.Opened), "4m30s incident_opened INC-1 sev2")
 }
 
+// Nor is one that had ended before anybody heard of it.
+func TestAnAlertThatIsOverIsNoBeat(t *testing.T) {
+	w := newWorld(t, hearing(listening("prom", "main")), 1)
+	w.run(5 * time.Minute)
+	over := &router.Alert{Labels: set("alertname", "Watchdog", "cluster", "main", "team", "plain"), StartsAt: night, EndsAt: night.Add(time.Minute)}
+	for range 2 {
+		if !w.post(over) {
+			t.Fatal("it was not taken")
+		}
+		w.run(w.elapsed + 3*time.Minute)
+		over = &router.Alert{Labels: over.Labels, StartsAt: night, EndsAt: night.Add(2 * time.Minute)} // and now it ended later
+	}
+	same(t, w.story(incident.Opened, incident.ResolvedEvent), "3m0s incident_opened INC-1 sev2")
+}
+
+// Restart upon restart is no silence while the alert is heard between them.
+func TestRestartsInARow(t *testing.T) {
+	w := newWorld(t, hearing(listening("prom", "main")), 1)
+	w.watchdog("main")
+	w.run(2 * time.Minute)
+	for range 4 * heartbeat.MaxExcused {
+		w.crash(10 * time.Minute)
+		w.run(w.elapsed + 12*time.Minute)
+	}
+	same(t, w.story(incident.Opened), "")
+}
+
 func TestAmongManyAlertsOneIsEnough(t *testing.T) {
 	every := listening("any", "")
 	every.Alert, every.Match = "", func(l router.Labels) bool { return l.Get("severity") == "none" }
@@ -424,6 +451,20 @@ func TestAReloadAddsAndRemoves(t *testing.T) {
 1m0s resolved INC-1  | heartbeat backup: it is no longer in the configuration`)
 }
 
+// One that is watched from now on knows what fires already.
+func TestAReloadHearsWhatFires(t *testing.T) {
+	w := newWorld(t, hearing(), 1)
+	w.watchdog("main")
+	w.run(10 * time.Minute)
+	w.turn(Reload{Config: hearing(listening("prom", "main"))})
+	if got := w.hearts(); got != "prom fine" {
+		t.Errorf("after the reload: %s", got)
+	}
+	w.dies("main")
+	w.run(20 * time.Minute)
+	same(t, w.story(incident.Opened), "13m0s incident_opened INC-1 sev2")
+}
+
 // What a channel, a page and the API show of such an incident is an alert of its own.
 func TestTheIncidentHasAnAlertToShow(t *testing.T) {
 	h := pinged("backup")
@@ -459,7 +500,7 @@ func TestTheIncidentHasAnAlertToShow(t *testing.T) {
 func TestHeartbeatsSurviveAnyCrash(t *testing.T) {
 	whole := maxOps
 	defer func() { maxOps = whole }()
-	for _, ops := range []int{whole, 6} {
+	for _, ops := range []int{whole, 3} {
 		maxOps = ops
 		play := func(cut int, before bool) (commits int) {
 			w := newWorld(t, hearing(listening("prom-a", "a"), listening("prom-b", "b"), pinged("backup")), 1)

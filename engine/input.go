@@ -111,8 +111,9 @@ type (
 		Minutes []slo.Counted
 	}
 
-	// Remember keeps a memo over restarts; an empty Value forgets it.
-	Remember struct{ Name, Value string }
+	// Remember keeps a memo over restarts; an empty Value forgets it. With a Text it is a line of the audit log, too: By said or
+	// did so about User.
+	Remember struct{ Name, Value, User, By, Text string }
 
 	// AddFeed lets calendars subscribe to shifts. The answer has the feed as it was made.
 	AddFeed struct{ Feed CalendarFeed }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/midwatch/midwatch/incident"
 )
 
 // Memos are what parts of Midwatch outside of the engine must not forget over a restart, and nobody decides by: where a
@@ -34,6 +36,9 @@ func (c *Core) memo(in Remember) Answer {
 	default:
 		c.memos[in.Name] = in.Value
 		c.put(prefMemo+in.Name, encode("memo", in.Value))
+	}
+	if in.Text != "" {
+		c.happened(incident.Event{Kind: incident.Note, User: in.User, By: cut(in.By, maxName), Text: in.Text})
 	}
 	return Answer{}
 }

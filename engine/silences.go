@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/router"
@@ -87,7 +88,43 @@ func (c *Core) weigh(l *live) {
 	if silenced {
 		c.climb(l, escalation.Paused{Reason: c.silencedHow(l)})
 	} else {
+		c.letGo(l)
 		c.climb(l, escalation.Resumed{})
+	}
+}
+
+// lookAgain is how often a page that a silence holds back is looked at, though the end of the silence lets it go.
+const lookAgain = time.Minute
+
+// holdBack puts off a page that a silence came over since it was intended, because an attempt failed or a crash came
+// between: what has not left waits for the silence to end. It reports whether it does. A bundle waits when all that it
+// is about does.
+func (c *Core) holdBack(d *Delivery) bool {
+	pages := c.parts(d)
+	if len(d.Parts) == 0 {
+		pages = []*Delivery{d}
+	}
+	for _, p := range pages {
+		if l := c.live[p.Incident]; p.Event != deliverPage || l == nil || !l.ladder.IsPaused() {
+			return false
+		}
+	}
+	d.held, d.Next = true, c.now.Add(lookAgain)
+	c.agenda.set("delivery/"+d.Key, d.Next)
+	return true
+}
+
+// letGo lets out the pages that a silence held back. The time they waited does not count against them.
+func (c *Core) letGo(l *live) {
+	for _, key := range slices.Sorted(maps.Keys(l.sends)) {
+		d := c.deliveries[key]
+		if b := c.deliveries[d.Bundle]; b != nil {
+			d = b
+		}
+		if d.held {
+			d.held, d.Next, d.GiveUp = false, c.now, c.now.Add(pageRetryFor)
+			c.agenda.set("delivery/"+d.Key, d.Next)
+		}
 	}
 }
 

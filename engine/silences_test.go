@@ -175,6 +175,32 @@ func TestASilenceOutlivedByItsIncident(t *testing.T) {
 	}
 }
 
+// TestASilenceHoldsBackWhatIsTriedAgain: a page that failed before the silence began is not tried again in it, nor is one
+// that a crash held up; both leave when it ends.
+func TestASilenceHoldsBackWhatIsTriedAgain(t *testing.T) {
+	for _, crashed := range []bool{false, true} {
+		w := newWorld(t, house(), 1)
+		w.net.outcome = func(Send, int) (Verdict, time.Duration) {
+			if w.elapsed < 5*time.Minute {
+				return Verdict{Outcome: Retry, Answer: "no answer", Latency: 30 * time.Second}, 30 * time.Second
+			}
+			return Verdict{Outcome: Delivered}, 0
+		}
+		said := w.outgoing()
+		w.fire("alertname", "Lag")
+		w.run(50 * time.Second)
+		w.silence("alertname", "Lag", 45*time.Minute)
+		if w.run(2 * time.Minute); crashed {
+			w.crash(time.Minute)
+		}
+		w.run(46 * time.Minute)
+		same(t, said.String(), `
+30s page ana by chat: INC-1
+45m50s page bo by mail: INC-1
+45m50s page ana by chat: INC-1`)
+	}
+}
+
 func TestSilencesOutliveACrash(t *testing.T) {
 	w := newWorld(t, house(), 1)
 	one := w.silence("alertname", "Lag", time.Hour)

@@ -18,4 +18,9 @@ var (
 	//
 	//go:embed channels.yml
 	Channels []byte
+
+	// Chat has every way to speak back.
+	//
+	//go:embed chat.yml
+	Chat []byte
 )

@@ -164,11 +164,16 @@ func TestStories(t *testing.T) {
 96h fine until 97h0m0s
 97h late FellLate{Brief:not heard for 1d1h Reason:it was not heard for 1d1h; it is expected every 1d, and may be late by 1h}`},
 		{"where it may have been heard without our knowing, every restart is a reason", []any{
-			"0s", daily, "9h", Restarted{Unsure: true}, "10h", Restarted{Unsure: true},
+			"0s", daily, "24h", Restarted{}, "25h", Restarted{}, "48h", Restarted{}, "72h", Restarted{}, "73h", Restarted{Unsure: true},
+			"74h", Restarted{Unsure: true},
 		}, `
 0s new until 25h0m0s
-9h new until 34h0m0s
-10h new until 35h0m0s`},
+24h new until 49h0m0s
+25h new until 49h0m0s
+48h new until 73h0m0s
+72h new until 97h0m0s
+73h new until 98h0m0s
+74h new until 99h0m0s`},
 		{"a restart ends nothing", []any{"3m", Elapsed{}, "4m", Restarted{Unsure: true}}, `
 3m late FellLate{Brief:never heard in 3m Reason:it was never heard in 3m; it is expected every 1m, and may be late by 2m}
 4m late`},

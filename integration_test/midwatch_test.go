@@ -23,6 +23,7 @@ type midwatch struct {
 	t       testing.TB
 	dir     string // midwatch.yml and data
 	args    []string
+	env     []string // beside that of the tests
 	process *process // the present life
 	before  *process // the life before, for its last words
 	addr    string   // of the present life
@@ -72,7 +73,7 @@ func (m *midwatch) configure(config string) {
 func (m *midwatch) launch() {
 	m.t.Helper()
 	cmd := exec.Command(binary, m.args...)
-	cmd.Dir = m.dir
+	cmd.Dir, cmd.Env = m.dir, append(os.Environ(), m.env...)
 	m.before, m.process = m.process, start(m.t, cmd)
 	m.addr = ""
 }

@@ -93,7 +93,7 @@ func Personal(m Method, o Options) (Endpoint, error) {
 // takesBack says whether a sender can silence or change what it sent.
 func takesBack(s Sender) bool {
 	switch s.(type) {
-	case *pushover, *ntfy, *matrix:
+	case *pushover, *ntfy, *matrix, *webPush:
 		return true
 	}
 	return false

@@ -30,6 +30,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Replies says that mails to people may be answered: each names where, Page.ReplyTo.
 	Replies bool
+	// Push is what web push needs. Nil: no browser can be reached.
+	Push *Push
 	// HTTP goes to every HTTP client: a dialer, for instance.
 	HTTP []commoncfg.HTTPClientOption
 }

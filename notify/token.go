@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -12,6 +13,9 @@ import (
 
 // TokenLife is how long an acknowledge link works, if its incident lives as long (SPEC §8).
 const TokenLife = 72 * time.Hour
+
+// PushLinkLife is how long a link subscribes browsers: as long as it takes to have the telephone and the computer at hand.
+const PushLinkLife = 24 * time.Hour
 
 const (
 	tokenVersion = 1
@@ -35,7 +39,10 @@ type Claim struct {
 }
 
 // A Signer makes and checks the tokens of acknowledge links. It is safe for concurrent use.
-type Signer struct{ key []byte }
+type Signer struct {
+	key     []byte
+	purpose string // what its MACs begin with; empty: acknowledge links
+}
 
 // NewSigner takes the secret key, at least 32 random bytes. Links made with another key do not verify.
 func NewSigner(key []byte) (*Signer, error) {
@@ -43,6 +50,13 @@ func NewSigner(key []byte) (*Signer, error) {
 		return nil, fmt.Errorf("the key of acknowledge links has %d bytes; give it at least %d random ones", len(key), keyLength)
 	}
 	return &Signer{key: append([]byte(nil), key...)}, nil
+}
+
+// PushLinks makes and checks the tokens of links by which a browser is subscribed to the pages of the claim's user, with the
+// same key. They do not pass for those of acknowledge links, nor the other way round. They hold for PushLinkLife; the claim's
+// Page is who made the link, and it has no Incident.
+func (s *Signer) PushLinks() *Signer {
+	return &Signer{key: s.key, purpose: "midwatch push link\x00"}
 }
 
 // Sign makes a token that is safe in a URL's path.
@@ -106,7 +120,7 @@ func parseClaim(b []byte) (Claim, bool) {
 // mac signs for this purpose alone: the same key may serve another without one passing for the other.
 func (s *Signer) mac(b []byte) []byte {
 	h := hmac.New(sha256.New, s.key)
-	h.Write([]byte("midwatch acknowledge link\x00"))
+	h.Write([]byte(cmp.Or(s.purpose, "midwatch acknowledge link\x00")))
 	h.Write(b)
 	return h.Sum(nil)[:macLength]
 }

@@ -47,7 +47,7 @@ func (s Secret) read(key string) (string, error) {
 	return text, nil
 }
 
-// An Own is the configuration of an integration that Alertmanager does not have: Ntfy, Gotify, Matrix, SMS or Voice.
+// An Own is the configuration of an integration that Alertmanager does not have: Ntfy, Gotify, Matrix, SMS, Voice or WebPush.
 type Own interface {
 	build(name string, o Options) (Sender, error)
 	resolved() bool // whether those who were paged by it want to hear that it is over

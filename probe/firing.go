@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/midwatch/midwatch/slo"
 )
 
@@ -126,4 +125,3 @@ func intervals(times []time.Time, step time.Duration, to time.Time) (all []slo.I
 	}
 	return all
 }
-

@@ -9,6 +9,7 @@ package probe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -100,6 +101,9 @@ func (s *Source) plain(err error) error {
 		case v1.ErrTimeout:
 			return fmt.Errorf("%s took longer than %s: %s", s.name, queryTimeout, e.Msg)
 		}
+		if said := saidIn(e.Detail); said != "" {
+			return fmt.Errorf("%s: %s", s.name, said)
+		}
 		return fmt.Errorf("%s: %s: %s", s.name, e.Type, e.Msg)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -111,10 +115,19 @@ func (s *Source) plain(err error) error {
 	if errors.Is(err, errTooLarge) {
 		return fmt.Errorf("%s: %w", s.name, errTooLarge)
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // the rest of it is the address
+	if e, ok := errors.AsType[*url.Error](err); ok { // the rest of it is the address
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, s.name, e.Err)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrUnreachable, s.name, err)
+	return fmt.Errorf("%s answers what no Prometheus does: %w", s.name, err)
+}
+
+// saidIn is what the body of an error says: Prometheus gives its reason with every status, and the client looks at some.
+func saidIn(body string) string {
+	var said struct{ ErrorType, Error string }
+	if json.Unmarshal([]byte(body), &said) != nil || said.Error == "" {
+		return ""
+	}
+	return said.ErrorType + ": " + said.Error
 }
 
 var errTooLarge = fmt.Errorf("the answer is larger than %d MiB; let the query give fewer series", maxAnswer>>20)

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -213,7 +214,13 @@ func (r *Router) nextFlush() time.Time {
 
 // Elapsed does what has become due: it ends alerts, lets groups speak, and forgets. Early, late and repeated calls are
 // harmless; what is overdue happens once.
-func (r *Router) Elapsed(now time.Time) []Effect {
+func (r *Router) Elapsed(now time.Time) []Effect { return r.elapsed(now, math.MaxInt) }
+
+// ElapsedSome is Elapsed for somebody who has more to do: at most so many groups are flushed, those that were due first. Due
+// then says that the others still are.
+func (r *Router) ElapsedSome(now time.Time, flushes int) []Effect { return r.elapsed(now, flushes) }
+
+func (r *Router) elapsed(now time.Time, flushes int) []Effect {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now = now.Round(0)
@@ -223,7 +230,8 @@ func (r *Router) Elapsed(now time.Time) []Effect {
 		r.turns.drop()
 		r.takeTurns(rd, now)
 	}
-	for at := r.nextFlush(); !r.unready && !at.IsZero() && !at.After(now); at = r.nextFlush() {
+	for at := r.nextFlush(); flushes > 0 && !r.unready && !at.IsZero() && !at.After(now); at = r.nextFlush() {
+		flushes--
 		_, g, _ := r.agenda.first()
 		r.agenda.drop()
 		r.flush(g, now)

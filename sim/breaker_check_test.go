@@ -57,7 +57,9 @@ type checker struct {
 	bundles   map[string][]string // the pages that a bundle stands for
 	turns     map[string]int      // round robin's pointers, by policy and step
 	unsure    map[string]bool     // those that cannot be known
+	ago       time.Duration       // so long ago is meant by who is on call; else now
 	died      bool                // and was not started since
+	left      []bpage             // the pages of the turn that is looked at
 	crowd     bool                // several incidents paged in the turn that is looked at
 	silences  []bsilence
 	overrides []boverride
@@ -102,6 +104,7 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 		pages = append(pages, c.pagesOf(s)...)
 	}
 	slices.SortStableFunc(pages, func(a, b bpage) int { return cmp.Or(a.incident-b.incident, a.number-b.number) }) // a bundle leaves after the rest
+	c.left = slices.Clone(pages)
 	c.crowd = len(pages) > 0 && pages[0].incident != pages[len(pages)-1].incident
 	// What was owed to people already goes out before catch_all pages them anew.
 	pages = slices.DeleteFunc(pages, func(p bpage) bool {
@@ -219,7 +222,7 @@ func (c *checker) opened(e incident.Event, t time.Duration) {
 	if firing == 0 && !c.anyTold(id) {
 		c.fail("an incident opens for alerts that fire", "%s opened for %v, and none of its alerts fires", l.name(), id)
 	}
-	if loud == 0 && firing > 0 && !c.silenceEndsNow() {
+	if loud == 0 && firing > 0 && !c.hazy(id) && !c.silenceEndsNow() {
 		c.fail("a silence holds from its 200 on", "%s opened, and all its alerts are silenced", l.name())
 	}
 }
@@ -264,6 +267,13 @@ func (c *checker) firing(id incident.Identity) (all, loud int) {
 		}
 	}
 	return all, loud
+}
+
+// hazy tells whether nobody answered for the last that was said of one of an identity's alerts.
+func (c *checker) hazy(id incident.Identity) bool {
+	return slices.ContainsFunc(c.w.sources, func(s *bsource) bool {
+		return s.resend != forever && c.belongs(s, id) && (s.over || s.accepted < 0) && (s.told || s.posted)
+	})
 }
 
 // anyTold tells whether the engine may believe that an alert fires: one whose news may have been cut off.
@@ -342,16 +352,17 @@ func (c *checker) weigh() {
 			}
 			if s.over || s.accepted < 0 {
 				// Nobody answered for the last that was said of it: the engine may take it to fire or not.
-				hazy = hazy || s.over && (s.told || s.posted) || s.posted
+				hazy = hazy || s.told || s.posted
 				continue
 			}
-			member := slices.ContainsFunc(l.ever, s.labels.Equal)
 			if !s.silenced {
-				if loud++; !member {
-					l.ever = append(l.ever, s.labels)
-				}
-			} else if !member {
+				loud++
+				s.joined = l.n
+			} else if s.joined != l.n {
 				continue // what is silenced joins nothing
+			}
+			if !slices.ContainsFunc(l.ever, s.labels.Equal) {
+				l.ever = append(l.ever, s.labels)
 			}
 			if all++; all == 1 {
 				l.fired = l.fired[:0]
@@ -365,25 +376,13 @@ func (c *checker) weigh() {
 			hazy = hazy || c.w.up > l.firedAt || slices.ContainsFunc(l.fired, func(ls router.Labels) bool { return !c.silencedAlert(ls) })
 		}
 		paused := l.held && !hazy
+		l.hazy = hazy
 		if hazy || l.paused && !paused {
 			l.free = max(l.free, c.w.elapsed)
 		}
 		l.paused = paused
 	}
 }
-
-func (c *checker) silenceIDs() (ids []string) {
-	if c.w.e == nil {
-		return nil
-	}
-	for _, s := range c.w.e.Router().Silences() {
-		ids = append(ids, s.ID)
-	}
-	return ids
-}
-
-// perhaps is a silence that nobody answered for: what is there after the next start was made.
-func (c *checker) perhaps([]string) {}
 
 func (c *checker) silenced(s router.Silence) {
 	m := s.Matchers[0][0]
@@ -491,16 +490,7 @@ func (c *checker) overridden(schedule, id string) {
 	c.overrides[last].ID, c.overrides[last].sure = id, true
 }
 
-func (c *checker) overrideIDs(schedule string) (ids []string) {
-	for _, o := range c.overrides {
-		if o.schedule == schedule {
-			ids = append(ids, o.ID)
-		}
-	}
-	return ids
-}
-
-func (c *checker) dropping(_, id string) {
+func (c *checker) dropping(id string) {
 	for i := range c.overrides {
 		if c.overrides[i].ID == id {
 			c.overrides[i].dropping = true
@@ -508,7 +498,7 @@ func (c *checker) dropping(_, id string) {
 	}
 }
 
-func (c *checker) dropped(_, id string, ok bool) {
+func (c *checker) dropped(id string, ok bool) {
 	c.overrides = slices.DeleteFunc(c.overrides, func(o boverride) bool { return ok && o.ID == id })
 	for i := range c.overrides {
 		if c.overrides[i].ID == id {
@@ -516,8 +506,6 @@ func (c *checker) dropped(_, id string, ok bool) {
 		}
 	}
 }
-
-func (c *checker) swapInDoubt(string, []string) {}
 
 // swapped is a swap that was accepted: the other has the places in that time.
 func (c *checker) swapped(schedule string, s engine.Swap, is engine.Swap) {
@@ -579,7 +567,7 @@ func (c *checker) resolve(high bool, targets ...escalation.Target) (who []seat) 
 		case t.Receiver != "":
 			add("", t.Receiver)
 		default:
-			for _, u := range c.onCall(t.Schedule, c.w.wall()) {
+			for _, u := range c.onCall(t.Schedule, c.w.wall().Add(-c.ago)) {
 				add(u, "")
 			}
 		}
@@ -603,6 +591,9 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 			break
 		}
 		hers := slices.ContainsFunc(who, func(s seat) bool { return s.user == p.user && s.receiver == p.receiver })
+		if hers && (hard || c.unsure[key]) {
+			hers = slices.Equal(c.together(p), names(who))
+		}
 		switch {
 		case hers:
 			c.turns[key] += i + 1
@@ -615,6 +606,25 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 	}
 	l.fail("round robin goes in turn", "step %d paged %s%s, who is none of its targets now", step, p.user, p.receiver)
 	return nil
+}
+
+// together are all those whom the turn that is looked at paged in the same place, sorted.
+func (c *checker) together(p bpage) (who []string) {
+	for _, o := range c.left {
+		if name := o.user + o.receiver; o.incident == p.incident && o.place == p.place && !slices.Contains(who, name) {
+			who = append(who, name)
+		}
+	}
+	slices.Sort(who)
+	return who
+}
+
+func names(seats []seat) (list []string) {
+	for _, s := range seats {
+		list = append(list, s.user+s.receiver)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // whoseTurn is the first of those whose turn it may be that is there, from the one skip places on, and how far on that is.
@@ -775,8 +785,6 @@ func (c *checker) verdict(key string, v engine.Verdict) {
 	})
 }
 
-func (c *checker) withdrawn(string) {}
-
 // ---- crashes, restarts, reloads
 
 // crashed lets what was on the wire go out once more, and takes in what the disk has.
@@ -805,13 +813,6 @@ func (c *checker) booted() {
 		}
 	}
 }
-
-// holdAfterBoot compares what the API shows with what must be.
-func (c *checker) holdAfterBoot() { c.look() }
-
-func (c *checker) jumped() {}
-
-func (c *checker) reloaded() {}
 
 // says is what the API shows of an incident, for who reads of a violation.
 func (c *checker) says(n int) string {

@@ -86,7 +86,6 @@ type bladder struct {
 	step, cycle, walk int
 	next              window // when the ladder moves on; not set: it does not
 	ended             bool
-	catchAll          bool // catch_all was announced at this moment
 	acks, asked       []string
 	need              int
 	reached           bool // the latest step surely reached somebody
@@ -95,6 +94,7 @@ type bladder struct {
 	expires           window // the acknowledgement
 	hoursSince        time.Duration
 	held, paused      bool            // held back by silences, as far as can be told; and surely
+	hazy              bool            // it cannot be told
 	fired, ever       []router.Labels // the alerts that fire, or that fired last; and all
 	firedAt           time.Duration   // when any did
 	free              time.Duration   // since when nothing but time holds it back
@@ -554,8 +554,8 @@ func (l *bladder) sentAgain(k *bkey, p bpage, t time.Duration) {
 		l.fail("no page starts after it was taken back", "%s left again", p.key)
 	case k.again == 0:
 		l.fail("pages of a step, target and method are at most 1 and the crashes in its send window", "%s left again", p.key)
-	case l.paused:
-		l.c.w.counts.InSilence++
+	case l.paused && p.bundle == "":
+		l.fail("a silence holds from its 200 on", "%s left again", p.key)
 	}
 	k.again--
 	k.riding, k.given, k.retryBy = true, false, 0
@@ -579,7 +579,7 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 // awoke finds out, after a start and before the first turn, whether the ladder moved in the turn in which the engine died:
 // the API says when it goes on.
 func (l *bladder) awoke(died time.Duration) {
-	if !l.open() || l.paused {
+	if !l.open() || l.held || l.hazy {
 		return
 	}
 	for _, r := range l.runs {
@@ -603,6 +603,8 @@ func (l *bladder) awoke(died time.Duration) {
 
 // unseen lets a step begin that began in the turn in which the engine died, and of which nothing was let out.
 func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
+	l.c.ago = l.c.w.elapsed - then
+	defer func() { l.c.ago = 0 }()
 	who := l.c.targetsOf(l, step)
 	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
 		var i int
@@ -696,7 +698,7 @@ func (l *bladder) outcome(e incident.Event, t time.Duration) {
 		}
 		k.final, k.ok, k.retryBy = true, ok, 0
 		if k.message.fate == inFlight && l.familyDone(k.message) {
-			l.ended1(k, t)
+			l.over(k, t)
 		}
 	}
 }
@@ -711,8 +713,8 @@ func (l *bladder) familyDone(m *bmessage) bool {
 	return true
 }
 
-// ended1 is the end of one message: it came through, or the next method is tried at once.
-func (l *bladder) ended1(k *bkey, t time.Duration) {
+// over is the end of one message: it came through, or the next method is tried at once.
+func (l *bladder) over(k *bkey, t time.Duration) {
 	for _, other := range l.keys {
 		if other.message == k.message && other.ok {
 			k.message.fate = delivered
@@ -764,7 +766,7 @@ func (l *bladder) absent(now time.Duration) {
 		l.fail("a step is attempted within 1 s of its due time", "the next was due %s", l.next)
 	}
 	for key, k := range l.keys {
-		if k.retryBy > 0 && k.message.fate == inFlight && now > max(k.retryBy, base+retryWithin) {
+		if k.retryBy > 0 && k.message.fate == inFlight && now > max(k.retryBy, base+retryWithin) { // a silence holds it back, too
 			l.fail("a page is retried for as long as it matters", "%s was to be tried again by %s", key, FormatElapsed(k.retryBy))
 		}
 	}

@@ -1,4 +1,5 @@
-// Package web shows people what goes on, and lets them acknowledge it: small pages that need no JavaScript.
+// Package web shows people what goes on, and lets them acknowledge it: small pages that need no JavaScript, but for the one that
+// subscribes a browser.
 package web
 
 import (
@@ -46,16 +47,18 @@ type Options struct {
 	Engine  *engine.Engine                                   // required
 	Redeem  func(token string, now time.Time) (Grant, error) // what a link allows; nil: no link is good
 	Outbox  func() []Message                                 // newest first; nil: there is no outbox page
+	Push    *Push                                            // nil: no browser can be subscribed
 	Version string                                           // on the home page
 	Now     func() time.Time                                 // nil: time.Now
 	Log     *zap.Logger                                      // nil: silent
 }
 
-// Pages answers / (home), /incidents/<id>, /outbox and /ack/<token>. Every link and form in the pages is relative, so that they work
+// Pages answers / (home), /incidents/<id>, /outbox, /ack/<token>, and /push/<token> with what belongs to it. Every link and form in the pages is relative, so that they work
 // below any route prefix; the prefix itself must have been stripped from the request.
 type Pages struct {
 	Options
-	mux *http.ServeMux
+	mux         *http.ServeMux
+	pushTesting chan struct{} // one test page at a time is sent from pages
 }
 
 // New returns the pages.
@@ -69,13 +72,16 @@ func New(o Options) *Pages {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	p := &Pages{Options: o, mux: http.NewServeMux()}
+	p := &Pages{Options: o, mux: http.NewServeMux(), pushTesting: make(chan struct{}, 1)}
 	p.mux.HandleFunc("/{$}", reading(p.home))
 	p.mux.HandleFunc("/incidents/{id}", reading(p.incident))
 	p.mux.HandleFunc("/ack/{token}", p.ack)
 	p.mux.HandleFunc("/ack/", p.ack) // a link that was cut or mangled
 	if o.Outbox != nil {
 		p.mux.HandleFunc("/outbox", reading(p.outbox))
+	}
+	if o.Push != nil {
+		p.pushPaths()
 	}
 	return p
 }
@@ -136,6 +142,11 @@ func render(name string, view any) []byte {
 }
 
 func write(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	writeUnder(policy, w, r, status, page)
+}
+
+// writeUnder is write with a page's own Content-Security-Policy.
+func writeUnder(policy string, w http.ResponseWriter, r *http.Request, status int, page []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(page)))

@@ -79,6 +79,14 @@ func redeem(token string, _ time.Time) (Grant, error) {
 		return Grant{Incident: "INC-99", User: "ana"}, nil
 	case "old":
 		return Grant{Incident: "INC-1", User: "ana"}, ErrExpired
+	case "test":
+		return Grant{Incident: "TEST", User: "ana", Test: true}, nil
+	case "storm":
+		g := Grant{User: "ana"}
+		for n := range 300 {
+			g.Incidents = append(g.Incidents, incident.ID(n+1))
+		}
+		return g, nil
 	}
 	return Grant{}, errors.New("the signature is wrong: " + token)
 }

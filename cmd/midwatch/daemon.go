@@ -58,6 +58,7 @@ type daemon struct {
 	queues  *notify.Queues
 	courier *courier
 	almanac *almanac
+	pusher  *pusher
 	deadMan *deadMan
 	engine  *engine.Engine
 	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
@@ -108,6 +109,9 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	}
 	defer d.store.Close()
 
+	if d.pusher, err = d.newPusher(); err != nil {
+		return err
+	}
 	d.outbox = &notify.Outbox{}
 	built, err := d.build(cfg)
 	if err != nil {
@@ -139,6 +143,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	d.pusher.engine.Store(d.engine)
 	d.measure()
 	d.chatter = newChatter(d)
 	d.registry.MustRegister(d.chatter)
@@ -347,7 +352,7 @@ func (d *daemon) build(cfg *config.Config) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	endpoints, err := senders(cfg, notify.Options{Templates: tmpl, Logger: d.log.slog, Replies: cfg.Chat.Mail != nil}, notify.Log(d.log.zap), d.outbox)
+	endpoints, err := senders(cfg, notify.Options{Templates: tmpl, Logger: d.log.slog, Replies: cfg.Chat.Mail != nil, Push: d.pusher.options()}, notify.Log(d.log.zap), d.outbox)
 	if err != nil {
 		return built{}, err
 	}

@@ -96,15 +96,19 @@ func (d *desk) Handle(ctx context.Context, r chat.Request) chat.Reply {
 	carded := ""
 	if r.Card != (chat.Ref{}) {
 		carded = d.incidentOf(r.Card)
-		if carded == "" && r.Incident == "" && s.about == "" && aboutIncident[r.Verb] {
+		switch {
+		case carded != "" || s.about != "" || !aboutIncident[r.Verb]:
+		case r.Incident == "":
 			return chat.Reply{} // somebody speaks of something else, below a message that is none of ours
+		case r.From.Service == chat.ServiceMatrix:
+			s.foreign = true // Matrix has no buttons: it was the card that named the incident
 		}
 	}
 	switch {
 	case s.user == "":
 		return chat.Reply{Err: true, Private: true, Text: s.unknown}
 	case s.foreign:
-		return chat.Reply{Err: true, Private: true, Text: "This card is of an earlier store of Midwatch: its incident is another one now. Name the one you mean, or open " + d.link()}
+		return chat.Reply{Err: true, Private: true, Text: "Midwatch no longer knows the incident of this card: it is over for long, or of an earlier store. Write the number of the one you mean, outside of this thread."}
 	}
 	switch r.Verb {
 	case chat.OnCall, chat.Who:
@@ -158,7 +162,7 @@ type speaker struct {
 	user    string // empty: nobody we know
 	unknown string // then, what to do about it
 	about   string // the incidents of the claim, as joinIDs writes them; empty: there is no claim
-	foreign bool   // the button pressed is of another store's card
+	foreign bool   // the card that names the incident is another store's
 }
 
 // speaker finds out who asks. A claim goes before the service's word: a phone that two people share says who was called.

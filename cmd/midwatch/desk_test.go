@@ -43,7 +43,7 @@ func TestWhoIsKnownAtTheDesk(t *testing.T) {
 			{service: chat.ServiceVoice, id: "+351999", change: token("bo", page, time.Hour), by: "bo"},
 			{service: chat.ServiceVoice, id: "+351911", change: token("bo", page, -time.Hour), by: "ana"}, // too late: the number counts
 			{service: chat.ServiceVoice, id: "+351999", change: token("zoe", page, time.Hour), why: `User "zoe"`},
-			{service: chat.ServiceVoice, id: "+351911", change: token("ana", "INC-1/1/another", time.Hour), why: "earlier store"},
+			{service: chat.ServiceVoice, id: "+351911", change: token("ana", "INC-1/1/another", time.Hour), why: "no longer knows"},
 			{service: chat.ServicePushover, id: "uKey", change: func(r *chat.Request) { r.From.Name = "bo" }, by: "bo"},
 			{service: chat.ServicePushover, id: "uKey", change: func(r *chat.Request) { r.From.Name = "zoe" }, why: `User "zoe"`},
 			{service: chat.ServiceMail, id: "ana@example.org", why: "does not know you"}, // any sender can be written
@@ -214,8 +214,12 @@ func TestTheDeskKnowsItsCards(t *testing.T) {
 		if got := c.ask(chat.ServiceSlack, "U0EVIL1", "ack", thread); !got.Err || !got.Private {
 			t.Errorf("somebody unknown below a card: %+v", got)
 		}
+		reacted := func(r *chat.Request) { r.Card = chat.Ref{Service: "matrix", Place: "!r:x", ID: "$1"} }
+		if got := c.ask(chat.ServiceMatrix, "@bo:example.org", "resolve 1", reacted); !got.Err || c.status(1) == incident.Resolved {
+			t.Errorf("a card of an earlier store in Matrix: %+v", got)
+		}
 		old := func(r *chat.Request) { r.Card, r.Token = at, "00000000000000bb" }
-		if got := c.ana("resolve 1", old); !got.Err || !strings.Contains(got.Text, "earlier store") || c.status(1) == incident.Resolved {
+		if got := c.ana("resolve 1", old); !got.Err || !strings.Contains(got.Text, "no longer knows") || c.status(1) == incident.Resolved {
 			t.Errorf("a card of an earlier store: %+v", got)
 		}
 	})

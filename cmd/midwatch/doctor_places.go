@@ -204,6 +204,7 @@ func (a *atlas) own(who string, o notify.Own) {
 		a.reach(who, "gotify", c.URL, c.HTTP)
 	case *notify.Matrix:
 		a.ask(who, matrixMe(c.Homeserver, c.Token), c.HTTP)
+	case *notify.WebPush: // where it goes is known to the server alone, which asks no push service but with a page
 	case *notify.SMS:
 		a.ask(who, twilioMe(c.Twilio), c.HTTP)
 	case *notify.Voice:

@@ -169,8 +169,14 @@ func (d *doctor) onCall(ctx context.Context) (all []finding) {
 	for _, c := range channels.Channels {
 		if c.User != "" {
 			byUser[c.User] = append(byUser[c.User], c)
-		} else if c.State == api.ChannelFailing {
-			all = append(all, doubtful("channels", "midwatch deliveries --failed has the answers", "receiver %s: the last attempt by %s failed: %s", c.Receiver, c.Integration, c.LastError))
+			continue
+		}
+		if c.State == api.ChannelFailing {
+			who := "receiver " + c.Receiver
+			if c.Receiver == "" {
+				who = "chat"
+			}
+			all = append(all, doubtful("channels", "midwatch deliveries --failed has the answers; the server's log, those of chat", "%s: the last attempt by %s failed: %s", who, c.Integration, c.LastError))
 		}
 	}
 	where := map[string][]string{}

@@ -23,7 +23,7 @@ import (
 
 // handler is everything that the daemon answers on HTTP.
 func (d *daemon) handler() http.Handler {
-	pages := web.Options{Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap}
+	pages := web.Options{Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap, Push: d.pusher.pages()}
 	if d.showsOutbox() {
 		pages.Outbox = d.letters
 	}
@@ -45,6 +45,7 @@ func (d *daemon) handler() http.Handler {
 		Unwell:      d.unwell,
 		Heartbeat:   func(key string) (string, bool) { return d.current.Load().doorbell.whose(key) },
 		Daemon:      d.facts,
+		Push:        d.pusher.admin(),
 		Pages:       web.New(pages),
 		Metrics:     measured,
 		Origins:     d.origins,

@@ -22,7 +22,7 @@ type replayed struct {
 	objective *slo.Objective
 	intervals []slo.Interval
 	counts    []slo.Counted
-	ofCounts  bool // counts are what is replayed
+	ofCounts  bool      // counts are what is replayed
 	from      time.Time // since when anything is known; zero: nothing is
 	to        time.Time // up to which; zero: the replay ends by itself
 	sampled   []slo.Point

@@ -14,6 +14,7 @@ import (
 
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/store"
@@ -81,7 +82,7 @@ func (e *ear) Send(_ context.Context, m notify.Message) notify.Verdict {
 }
 
 // storming is the daemon from its engine to its queues, with an ear for each user.
-func storming(tb testing.TB, s store.Store, ana, bo *ear) *engine.Engine {
+func storming(tb testing.TB, s store.Store, ana, bo *ear, happened func([]incident.Event)) *engine.Engine {
 	tb.Helper()
 	initMatchers(logging{}, featurecontrol.NoopFlags{})
 	cfg, faults := config.Load([]byte(stormy), config.Options{File: "storm.yml"})
@@ -105,7 +106,7 @@ func storming(tb testing.TB, s store.Store, ana, bo *ear) *engine.Engine {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e, err := engine.Start(tb.Context(), engine.Options{Store: s, Config: compile(cfg, tmpl, endpoints, router.Options{}), Sender: c})
+	e, err := engine.Start(tb.Context(), engine.Options{Store: s, Config: compile(cfg, tmpl, endpoints, router.Options{}), Sender: c, Happened: happened})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -135,19 +136,38 @@ func stormOf(team string, n int) (all []*router.Alert) {
 	return all
 }
 
-// A thousand incidents for ana are a handful of messages, and she hears of every one. Bo's page leaves while all of hers wait:
-// here her phone takes none before bo's has rung.
+// A thousand incidents for ana while her phone is slow are two messages: what was under way, and all that waited meanwhile.
+// She hears of every one. Bo's page leaves while all of hers wait: her phone is done with the first when bo's has rung.
 func TestAStormIsAHandfulOfMessages(t *testing.T) {
 	const n = 1000
 	ana, bo := newEar(n), newEar(1)
-	ana.before = func() { <-bo.all }
-	e := storming(t, store.NewMemory(), ana, bo)
+	opened, open := make(chan struct{}), 0
+	queued := make(chan struct{})
+	ana.before = func() {
+		<-bo.all
+		<-queued
+	}
+	e := storming(t, store.NewMemory(), ana, bo, func(events []incident.Event) {
+		for _, ev := range events {
+			if ev.Kind == incident.Opened {
+				if open++; open == n+1 {
+					close(opened)
+				}
+			}
+		}
+	})
 	if err := e.Receive(t.Context(), stormOf("a", n)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Receive(t.Context(), stormOf("b", 1)); err != nil {
 		t.Fatal(err)
 	}
+	<-opened
+	// The next turn begins when the last one has let out what it had.
+	if a := e.Do(t.Context(), engine.Action{Verb: engine.AddNote, Incident: "INC-1", By: "bo", Text: "a storm"}); a.Err != nil {
+		t.Fatal(a.Err)
+	}
+	close(queued)
 	for name, one := range map[string]*ear{"ana": ana, "bo": bo} {
 		select {
 		case <-one.all:
@@ -157,7 +177,7 @@ func TestAStormIsAHandfulOfMessages(t *testing.T) {
 	}
 	ana.mu.Lock()
 	defer ana.mu.Unlock()
-	if ana.messages > 5 {
+	if ana.messages > 2 {
 		t.Errorf("ana got %d messages", ana.messages)
 	}
 	for id, times := range ana.heard {
@@ -169,10 +189,10 @@ func TestAStormIsAHandfulOfMessages(t *testing.T) {
 
 // BenchmarkStorm is 5,000 incidents at once for one person, on a disk, by a phone that takes 300 ms for a message: until she
 // has heard of all. It tells how many messages that is, and how long somebody else waits whose alert comes in the middle of
-// it, from the POST to the phone.
+// it: for the answer to the POST, and until the phone rings.
 func BenchmarkStorm(b *testing.B) {
 	var messages int
-	var whole, other time.Duration
+	var whole, other, answered time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		s, err := bolt.Open(filepath.Join(b.TempDir(), "midwatch.db"), bolt.Options{})
@@ -181,23 +201,28 @@ func BenchmarkStorm(b *testing.B) {
 		}
 		ana, bo := newEar(5000), newEar(1)
 		ana.before = func() { time.Sleep(300 * time.Millisecond) }
-		e := storming(b, s, ana, bo)
+		e := storming(b, s, ana, bo, nil)
 		storm := stormOf("a", 5000)
 		b.StartTimer()
 		begun := time.Now()
-		if err := e.Receive(b.Context(), storm); err != nil {
-			b.Fatal(err)
-		}
+		posted := make(chan error, 1)
+		go func() { posted <- e.Receive(b.Context(), storm) }()
+		time.Sleep(100 * time.Millisecond) // the engine is in the middle of it
 		asked := time.Now()
 		if err := e.Receive(b.Context(), stormOf("b", 1)); err != nil {
 			b.Fatal(err)
 		}
+		answered = time.Since(asked)
 		<-bo.all
 		other = time.Since(asked)
 		<-ana.all
+		if err := <-posted; err != nil {
+			b.Fatal(err)
+		}
 		whole, messages = time.Since(begun), ana.messages
 	}
 	b.ReportMetric(float64(messages), "messages")
+	b.ReportMetric(float64(answered.Milliseconds()), "answer-ms")
 	b.ReportMetric(float64(other.Milliseconds()), "other-ms")
 	b.ReportMetric(float64(whole.Milliseconds()), "whole-ms")
 }
