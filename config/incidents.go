@@ -14,8 +14,9 @@ func (l *loader) build() {
 	l.maintenance()
 	l.dispatch()
 	l.chat()
-	l.slos()
 	l.severities()
+	l.slos()
+	l.sloFiles()
 	l.incidents()
 }
 

@@ -29,7 +29,7 @@ func (l *loader) include() (routes []*amconfig.Route) {
 			if pattern.Kind != yaml.ScalarNode || isNull(pattern) {
 				continue
 			}
-			for _, path := range l.match(pattern) {
+			for _, path := range l.match(pattern, "include") {
 				l.file = path
 				routes = append(routes, l.included(path, pattern)...)
 				l.file = l.opts.File
@@ -39,26 +39,26 @@ func (l *loader) include() (routes []*amconfig.Route) {
 	return routes
 }
 
-// match lists the files of a pattern that were not read yet, in the order of their names.
-func (l *loader) match(pattern *yaml.Node) (paths []string) {
+// match lists the files of a pattern that were not read yet, in the order of their names. key is where the pattern stands.
+func (l *loader) match(pattern *yaml.Node, key string) (paths []string) {
 	full := pattern.Value
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(l.opts.Dir, full)
 	}
 	all, err := l.glob(full)
 	if err != nil {
-		l.fault(pattern, fmt.Sprintf("include: %q is not a pattern", pattern.Value), "write one such as teams/*.yml")
+		l.fault(pattern, fmt.Sprintf("%s: %q is not a pattern", key, pattern.Value), "write one such as teams/*.yml")
 		return nil
 	}
 	if len(all) == 0 {
-		l.warn(pattern, fmt.Sprintf("include: no file matches %q", pattern.Value), "patterns are relative to the file's folder")
+		l.warn(pattern, fmt.Sprintf("%s: no file matches %q", key, pattern.Value), "patterns are relative to the file's folder")
 	}
 	for _, path := range all {
 		if slices.ContainsFunc(l.cfg.Files, func(f string) bool { return filepath.Clean(f) == path }) {
 			continue
 		}
 		if len(l.cfg.Files) > MaxIncludes {
-			l.fault(pattern, fmt.Sprintf("include: more than %d files", MaxIncludes), "name fewer")
+			l.fault(pattern, fmt.Sprintf("%s: more than %d files", key, MaxIncludes), "name fewer")
 			break
 		}
 		l.cfg.Files = append(l.cfg.Files, path)

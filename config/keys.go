@@ -30,11 +30,6 @@ const DefaultEscalateAfter = 5 * time.Minute
 // DefaultRepeat is how many times more a ladder is walked where it does not say (SPEC §5.1).
 const DefaultRepeat = 3
 
-// pending are the sections whose engine this version does not have. A later version deletes the row.
-var pending = map[string]string{
-	"slo_files": "evaluate slos",
-}
-
 // integrations are Alertmanager's, by their name in a contact method; a receiver's key is name_configs.
 var integrations = []string{
 	"email", "slack", "webhook", "pagerduty", "opsgenie", "victorops", "pushover", "telegram", "discord", "msteams",
@@ -311,6 +306,7 @@ var (
 		may("maintenance", listOf("Silences known beforehand.", maintenanceForm)),
 		may("chat", chatForm.described("How people speak back: buttons, commands, replies.")),
 		may("slos", listOf("Objectives whose breaches open incidents.", sloForm)),
+		may("slo_files", listOf("Files with OpenSLO v1 documents, as patterns relative to the main file.", single("", text))),
 		may("heartbeats", listOf("Who is to be heard of every so often: silence is an incident.", heartbeatForm)),
 		may("dispatch", dispatchForm.described("How notifications of groups are sent.")),
 		may("severities", &form{doc: "The severity label to ours; default is for any other.", table: single("", severity), keys: text}),
@@ -323,7 +319,7 @@ var (
 )
 
 // ours says whether a top-level key is taken out before Alertmanager's loader sees the file.
-func ours(key string) bool { return sectionForm(key) != nil || pending[key] != "" }
+func ours(key string) bool { return sectionForm(key) != nil }
 
 func sectionForm(key string) *form {
 	for _, s := range sections {

@@ -230,10 +230,6 @@ func (l *loader) take(d *document) (taken []entry) {
 }
 
 func (l *loader) addSection(key, value *yaml.Node) {
-	if what := pending[key.Value]; what != "" {
-		l.fault(key, fmt.Sprintf("this version of midwatch does not %s yet", what), "remove the section "+key.Value)
-		return
-	}
 	flat := l.flatten(value)
 	for _, s := range l.sections {
 		if s.name == key.Value && s.file == l.file {

@@ -180,7 +180,6 @@ func TestTheSchemaRefusesSlips(t *testing.T) {
 			".users[0].contact_methods.a.ntfy: unknown key topik", ".users[0].contact_methods.a.ntfy: no topic",
 			`.users[0].contact_methods.i.sms.to: "0046 70 123" does not match ^\+[1-9][0-9]{6,14}$`, ".users[0].contact_methods.w: unknown key gotfy",
 		},
-		"pending.yml": {": unknown key slo_files"},
 	} {
 		faults := check(t, filepath.Join("testdata/bad", file))
 		for _, w := range want {

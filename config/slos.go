@@ -68,32 +68,33 @@ var sloForm = mapping("slo",
 	may("runbook_url", single("What to do.", text)))
 
 // slos reads the section (SPEC §7).
-func (l *loader) slos() {
-	l.each("slos", &l.objective, func(o object, name string) {
-		if len(l.cfg.SLOOrder) >= MaxSLOs {
-			o.fault(o.node, fmt.Sprintf("there are more than %d slos", MaxSLOs), "remove some")
-			return
+func (l *loader) slos() { l.each("slos", &l.objective, l.oneSLO) }
+
+// oneSLO reads one, written here or in an OpenSLO document.
+func (l *loader) oneSLO(o object, name string) {
+	if len(l.cfg.SLOOrder) >= MaxSLOs {
+		o.fault(o.node, fmt.Sprintf("there are more than %d slos", MaxSLOs), "remove some")
+		return
+	}
+	before := l.errors
+	s, spec := l.readSLO(o)
+	o.refer(o.get("escalation_policy"), "escalation policy", &l.policy)
+	if !o.ok || l.errors > before {
+		return
+	}
+	objective, err := slo.New(spec)
+	if err != nil {
+		if ps, ok := err.(slo.Problems); ok { //nolint:errorlint // it is never wrapped
+			l.sloProblems(o, ps, l.fault)
+		} else {
+			l.faultOf(o.node, o.where, err)
 		}
-		before := l.errors
-		s, spec := l.readSLO(o)
-		o.refer(o.get("escalation_policy"), "escalation policy", &l.policy)
-		if !o.ok || l.errors > before {
-			return
-		}
-		objective, err := slo.New(spec)
-		if err != nil {
-			if ps, ok := err.(slo.Problems); ok { //nolint:errorlint // it is never wrapped
-				l.sloProblems(o, ps, l.fault)
-			} else {
-				l.faultOf(o.node, o.where, err)
-			}
-			return
-		}
-		l.sloProblems(o, objective.Warnings(), l.warn)
-		s.Objective = objective
-		l.cfg.SLOs[name] = s
-		l.cfg.SLOOrder = append(l.cfg.SLOOrder, name)
-	})
+		return
+	}
+	l.sloProblems(o, objective.Warnings(), l.warn)
+	s.Objective = objective
+	l.cfg.SLOs[name] = s
+	l.cfg.SLOOrder = append(l.cfg.SLOOrder, name)
 }
 
 func (l *loader) sloProblems(o object, ps slo.Problems, say func(n *yaml.Node, message, hint string)) {

@@ -36,10 +36,11 @@ const (
 
 // Limits of SLOs.
 const (
-	maxAccounts       = 20_000 // budgets: SLOs times the values of their `by`
-	maxCorrections    = 200    // of one SLO; a Budget remembers more
-	maxAlertsBehind   = 20     // alerts that an SLO's incident names
-	maxCorrectionText = 500    // characters of why
+	maxAccounts       = 20_000           // budgets: SLOs times the values of their `by`
+	maxCorrections    = 200              // of one SLO; a Budget remembers more
+	maxAlertsBehind   = 20               // alerts that an SLO's incident names
+	maxCorrectionText = 500              // characters of why
+	keepCounts        = 10 * time.Minute // how often counts by the minute are written: a month of them is some hundred kilobytes
 	lateCorrection    = 400 * 24 * time.Hour
 )
 
@@ -51,6 +52,7 @@ type account struct {
 	labels map[string]string // the values
 	budget slo.Budget
 	fires  map[string]bool // its alerts that fire, as the Budget knows it
+	kept   time.Time       // when it was last written
 	heard  slo.All         // what is to be taken in before this call of the router is over
 }
 
@@ -278,6 +280,11 @@ func (c *Core) count(key string, a *account, more ...slo.Input) {
 	for _, e := range effects {
 		c.breached(a, e)
 	}
+	if a.rule.Match == nil && len(effects) == 0 && c.now.Sub(a.kept) >= 0 && c.now.Sub(a.kept) < keepCounts {
+		c.agenda.set("slo/"+key, a.budget.Due())
+		return // minutes that are lost are asked for again
+	}
+	a.kept = c.now
 	c.put(prefSLO+key, encode("slo", accountRecord{a.name, a.by, a.labels, a.budget, slices.Sorted(maps.Keys(a.fires))}))
 	c.agenda.set("slo/"+key, a.budget.Due())
 }
@@ -526,14 +533,15 @@ func (c *Core) counted(in Counted) Answer {
 	if s == nil || s.Match != nil {
 		return Answer{Err: refuse("not_found", "slo", "there is no SLO %q that counts", cut(in.SLO, maxName))}
 	}
-	a := c.account(s, "{}", nil)
+	by := slo.Identity(in.Labels, s.Objective.Spec().By)
+	a := c.account(s, by, in.Labels)
 	if a == nil {
 		return Answer{Err: refuse("invalid", "slo", "there are %d budgets, the most there can be", maxAccounts)}
 	}
 	for _, m := range in.Minutes {
 		a.heard = append(a.heard, m)
 	}
-	c.count(accountKey(in.SLO, "{}"), a)
+	c.count(accountKey(in.SLO, by), a)
 	return Answer{}
 }
 

@@ -108,6 +108,7 @@ type (
 	// Counted brings counts of events by the minute, for an SLO that looks at no alerts.
 	Counted struct {
 		SLO     string
+		Labels  map[string]string // the values of the SLO's `by`
 		Minutes []slo.Counted
 	}
 

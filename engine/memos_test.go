@@ -32,5 +32,9 @@ func TestMemosSurviveAndGoWithTheirIncident(t *testing.T) {
 	if got := w.e.Memo("telegram/offset"); got != "" {
 		t.Errorf("forgotten, and still %q", got)
 	}
+	w.turn(Remember{Name: "push/cy/1", Value: "a", User: "cy", By: "ana", Text: "a browser gets pages"}, Remember{Name: "quiet", Value: "b"})
+	if got := w.story(); !strings.HasSuffix(got, "note cy ana") {
+		t.Errorf("the audit log: %s", got)
+	}
 	refusal(t, w.turn(Remember{Name: "x", Value: strings.Repeat("x", maxMemo+1)})[0], "invalid", "", "at most 4096 bytes")
 }

@@ -164,8 +164,18 @@ func TestStories(t *testing.T) {
 96h fine until 97h0m0s
 97h late FellLate{Brief:not heard for 1d1h Reason:it was not heard for 1d1h; it is expected every 1d, and may be late by 1h}`},
 		{"where it may have been heard without our knowing, every restart is a reason", []any{
-			"0s", daily, "24h", Restarted{}, "25h", Restarted{}, "48h", Restarted{}, "72h", Restarted{}, "73h", Restarted{Unsure: true},
-			"74h", Restarted{Unsure: true},
+			"0s", daily, "24h",
+			Restarted{},
+			"25h",
+			Restarted{},
+			"48h",
+			Restarted{},
+			"72h",
+			Restarted{},
+			"73h",
+			Restarted{Unsure: true},
+			"74h",
+			Restarted{Unsure: true},
 		}, `
 0s new until 25h0m0s
 24h new until 49h0m0s

@@ -24,10 +24,10 @@ const (
 	// vapidLife is how long a token holds. RFC 8292 allows 24 hours; half of it leaves room for clocks that differ.
 	vapidLife = 12 * time.Hour
 
-	pushRecord  = 4096 // bytes of the one record, the most that every push service takes (RFC 8291 §4)
-	pushSalt    = 16
-	pushPoint   = 65 // bytes of an uncompressed point of P-256
-	pushAuth    = 16 // bytes of a browser's secret
+	pushRecord = 4096 // bytes of the one record, the most that every push service takes (RFC 8291 §4)
+	pushSalt   = 16
+	pushPoint  = 65 // bytes of an uncompressed point of P-256
+	pushAuth   = 16 // bytes of a browser's secret
 	pushEnd    = 2  // the octet that ends the last record (RFC 8188 §2)
 )
 

@@ -29,6 +29,9 @@ const (
 // documents ask for some less.
 const maxPush = 3 << 10
 
+// pushWords is how many bytes of each push service's words are in the answer: the reason, and room for the others'.
+const pushWords = 120
+
 // pushText is for a notification, of which a telephone shows some lines and a computer some more.
 var pushText = dialect{escape: same, strong: same, link: plainLink, eol: "\n", bullet: "- ", limit: 1500}
 
@@ -237,7 +240,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 			continue
 		case p.gone:
 			gone++
-			words = append(words, p.browser.name()+": "+p.Answer+", forgotten")
+			words = append(words, p.browser.name()+" is forgotten: "+cut(p.Answer, pushWords))
 			continue
 		case p.Outcome == Retry:
 			waits = append(waits, p.RetryAfter)
@@ -245,7 +248,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 		if v.Reason == "" {
 			v.Reason = p.Reason
 		}
-		words = append(words, p.browser.name()+": "+p.Answer)
+		words = append(words, p.browser.name()+": "+cut(p.Answer, pushWords))
 	}
 	switch {
 	case delivered > 0:
@@ -254,7 +257,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 	case len(waits) > 0:
 		v.Outcome, v.RetryAfter = Retry, slices.Min(waits)
 	case gone == len(attempts):
-		words = append(words, "no browser is subscribed any more: open the link of midwatch push-link "+user)
+		words = slices.Insert(words, 0, "no browser is subscribed any more: open the link of midwatch push-link "+user)
 	}
 	v.Answer = cut(strings.Join(words, "; "), AnswerLimit)
 	return v

@@ -346,8 +346,8 @@ func TestWebPushVerdicts(t *testing.T) {
 	}{
 		"all took it":        {[]says{{201, ""}, {201, ""}}, Delivered, 0, "taken for 2 of 2 browsers", 0},
 		"one took it":        {[]says{{500, ""}, {201, ""}, {400, ""}}, Delivered, 0, "taken for 1 of 3 browsers; Browser 0: 500", 0},
-		"one is gone":        {[]says{{410, ""}, {201, ""}}, Delivered, 0, "taken for 1 of 2 browsers; Browser 0: 410 Gone", 1},
-		"not found":          {[]says{{404, ""}, {201, ""}}, Delivered, 0, "Browser 0: 404 Not Found", 1},
+		"one is gone":        {[]says{{410, ""}, {201, ""}}, Delivered, 0, "taken for 1 of 2 browsers; Browser 0 is forgotten: 410 Gone", 1},
+		"not found":          {[]says{{404, ""}, {201, ""}}, Delivered, 0, "Browser 0 is forgotten: 404 Not Found", 1},
 		"all are gone":       {[]says{{410, ""}, {404, ""}}, Failed, 0, "no browser is subscribed any more: open the link of midwatch push-link bo", 2},
 		"too many requests":  {[]says{{429, "7"}}, Retry, 7 * time.Second, "429", 0},
 		"the first that may": {[]says{{429, "70"}, {429, "9"}, {410, ""}}, Retry, 9 * time.Second, "429", 1},

@@ -514,7 +514,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 		l.fail("a silence holds from its 200 on", "%s left", what)
 	}
 	m, r := l.due(p, t)
-	if m == nil {
+	if m == nil || m.hidden && r.walk != l.walk { // the ladder was begun anew since, and the same step comes again
 		step, cycle, more := l.following()
 		if more && !l.ended && p.place == fmt.Sprintf("%d.%d", step, cycle) {
 			l.begin(step, cycle, p, t)
@@ -579,7 +579,8 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 // awoke finds out, after a start and before the first turn, whether the ladder moved in the turn in which the engine died:
 // the API says when it goes on.
 func (l *bladder) awoke(died time.Duration) {
-	if !l.open() || l.held || l.hazy {
+	at, ok := l.c.nextAt(l.n)
+	if !l.open() || !ok && (l.held || l.hazy) { // paused, or it may be
 		return
 	}
 	for _, r := range l.runs {
@@ -589,7 +590,6 @@ func (l *bladder) awoke(died time.Duration) {
 			}
 		}
 	}
-	at, ok := l.c.nextAt(l.n)
 	if ok && at <= died {
 		return
 	}

@@ -55,6 +55,7 @@ type daemon struct {
 	signer  *notify.Signer
 	replies *chat.Signer // of addresses to reply to
 	chatter *chatter
+	probes  *probes
 	queues  *notify.Queues
 	courier *courier
 	almanac *almanac
@@ -153,6 +154,8 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer d.chatter.end()
+	d.probes = &probes{engine: d.engine, log: d.log.zap}
+	d.registry.MustRegister(d.probes)
 	if err := d.join(); err != nil {
 		return err
 	}
@@ -194,6 +197,10 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	aside.Go(func() { d.snapshots(side) })
 	aside.Go(func() { d.bequeath(side) })
 	aside.Go(func() { d.almanacs(side) })
+	if err := d.probes.use(d.current.Load().cfg); err != nil {
+		d.log.zap.Error("counts of SLOs are not asked for", zap.Error(err))
+	}
+	defer d.probes.end()
 	aside.Go(func() { d.deadMan.run(side) })
 	if d.flags.watch != nil {
 		aside.Go(func() { d.watcher().run(side) })
@@ -407,7 +414,7 @@ func (d *daemon) tryReload() error {
 		return a.Err
 	}
 	d.hold(cfg, b)
-	return nil
+	return d.probes.use(cfg)
 }
 
 // happened is told what went into the history.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,23 +25,27 @@ import (
 type callee struct {
 	begun time.Time
 	calls []string // when, how and where it was called
-	says  func() (*http.Response, error)
+	says  atomic.Pointer[func() (*http.Response, error)]
 }
+
+func (c *callee) say(f func() (*http.Response, error)) { c.says.Store(&f) }
 
 func (c *callee) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.calls = append(c.calls, time.Since(c.begun).String()+" "+r.Method+" "+r.URL.String())
-	if c.says != nil {
-		return c.says()
+	if says := c.says.Load(); says != nil && *says != nil {
+		return (*says)()
 	}
 	return &http.Response{StatusCode: 200, Status: "200 OK", Body: io.NopCloser(strings.NewReader("OK"))}, nil
 }
 
 func TestTheDeadManIsCalledWhileAllIsWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		man := &config.DeadMan{URL: "https://dead.example/secret", Every: time.Minute, Method: "GET"}
-		var unwell []string
+		var man atomic.Pointer[config.DeadMan]
+		man.Store(&config.DeadMan{URL: "https://dead.example/secret", Every: time.Minute, Method: "GET"})
+		var unwell atomic.Pointer[[]string]
+		unwell.Store(&[]string{})
 		core, log := observer.New(zap.InfoLevel)
-		d := newDeadMan(func() *config.DeadMan { return man }, func(context.Context) []string { return unwell }, zap.New(core), prometheus.NewRegistry())
+		d := newDeadMan(man.Load, func(context.Context) []string { return *unwell.Load() }, zap.New(core), prometheus.NewRegistry())
 		to := &callee{begun: time.Now()}
 		d.client.Transport = to
 		ctx, stop := context.WithCancel(t.Context())
@@ -48,23 +53,23 @@ func TestTheDeadManIsCalledWhileAllIsWell(t *testing.T) {
 		go func() { d.run(ctx); close(ended) }()
 
 		time.Sleep(2*time.Minute + time.Second)
-		unwell = []string{"the engine did not answer within 10s", "nothing is being kept"}
+		unwell.Store(&[]string{"the engine did not answer within 10s", "nothing is being kept"})
 		time.Sleep(2 * time.Minute)
-		unwell = nil
-		to.says = func() (*http.Response, error) {
+		unwell.Store(&[]string{})
+		to.say(func() (*http.Response, error) {
 			return nil, errors.New("https://dead.example/secret: connection refused by /secret")
-		}
+		})
 		time.Sleep(time.Minute)
-		to.says = func() (*http.Response, error) {
+		to.say(func() (*http.Response, error) {
 			return &http.Response{StatusCode: 404, Status: "404 Not Found", Body: http.NoBody}, nil
-		}
+		})
 		time.Sleep(time.Minute)
-		to.says = nil
+		to.say(nil)
 		time.Sleep(time.Minute)
-		man = &config.DeadMan{URL: "https://dead.example/other", Every: 10 * time.Minute, Method: "POST"}
+		man.Store(&config.DeadMan{URL: "https://dead.example/other", Every: 10 * time.Minute, Method: "POST"})
 		d.reloaded()
 		time.Sleep(time.Minute)
-		man = nil
+		man.Store(nil)
 		d.reloaded()
 		time.Sleep(time.Hour)
 		stop()

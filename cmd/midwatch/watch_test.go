@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,15 +41,17 @@ func TestAWatchedMidwatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var answer answering = well
+		var answer atomic.Pointer[answering]
+		be := func(a answering) { answer.Store(&a) }
+		be(well)
 		var said []string
-		fires, busy := false, false
+		fires, busy := false, atomic.Bool{}
 		w := &watcher{
 			flags: &watchFlags{target: &target, every: &every, after: &after, client: client{base: &target, token: &token}}, target: u, log: zap.NewNop(),
-			client: &http.Client{Transport: answering(func(path string) (int, string, error) { return answer(path) })},
+			client: &http.Client{Transport: answering(func(path string) (int, string, error) { return (*answer.Load())(path) })},
 			fires:  func(router.Labels) bool { return fires },
 			post: func(_ context.Context, alerts []*router.Alert) error {
-				if busy {
+				if busy.Load() {
 					return errors.New("overloaded")
 				}
 				a := alerts[0]
@@ -66,33 +69,33 @@ func TestAWatchedMidwatch(t *testing.T) {
 		pass := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 
 		pass(time.Minute + time.Second)
-		answer = func(path string) (int, string, error) { return 0, "", errors.New("connection refused") }
+		be(func(string) (int, string, error) { return 0, "", errors.New("connection refused") })
 		pass(time.Minute) // that is a restart
-		answer = well
+		be(well)
 		pass(time.Minute)
-		answer = func(path string) (int, string, error) {
+		be(func(path string) (int, string, error) {
 			if path == "/base/-/ready" {
 				return 503, "midwatch is reading its state\n", nil
 			}
 			return well(path)
-		}
+		})
 		pass(3 * time.Minute)
-		busy = true
+		busy.Store(true)
 		pass(30 * time.Second)
-		busy = false
-		answer = func(path string) (int, string, error) {
+		busy.Store(false)
+		be(func(path string) (int, string, error) {
 			if path == "/base/api/midwatch/v1/health" {
 				return 503, `{"well":false,"problems":["nothing is being kept: the disk is full"]}`, nil
 			}
 			return well(path)
-		}
+		})
 		pass(30 * time.Second)
-		answer = func(path string) (int, string, error) {
+		be(func(path string) (int, string, error) {
 			if path == "/base/api/midwatch/v1/health" {
 				return 404, "404 page not found", nil // an older one
 			}
 			return well(path)
-		}
+		})
 		pass(2 * time.Minute)
 		stop()
 		<-ended

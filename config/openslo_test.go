@@ -1,0 +1,67 @@
+package config
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/midwatch/midwatch/slo"
+)
+
+func TestOpenSLO(t *testing.T) {
+	c, faults := LoadFile("testdata/good/full.yml")
+	if c == nil {
+		t.Fatal(faults)
+	}
+	got := c.SLOs["search-availability"]
+	if got.Objective == nil {
+		t.Fatalf("it was not read; there are %q", c.SLOOrder)
+	}
+	const total = "rate((sum(searches_total))[2m:1m])"
+	if want := (SLOQueries{
+		URL: "http://127.0.0.1:9090", Total: total,
+		Bad: "(" + total + ") - ((rate((sum(searches_total{code!~\"5..\"}))[2m:1m])) or 0 * (" + total + "))",
+	}); *got.Prometheus != want {
+		t.Errorf("queries\n%+v\nwant\n%+v", *got.Prometheus, want)
+	}
+	if got.Policy != "db" || got.RunbookURL != "https://runbooks.example.org/search" || got.Description != "Almost all searches are answered" {
+		t.Errorf("policy %q, runbook %q, description %q", got.Policy, got.RunbookURL, got.Description)
+	}
+	spec := got.Objective.Spec()
+	want := slo.Spec{
+		Name: "search-availability", Service: "shop", Objective: "99.5", Window: 28 * 24 * time.Hour, Source: slo.FromRatio,
+		By: []string{"cluster", "zone"}, ClearFor: 10 * time.Minute, ReopenWindow: 2 * time.Hour,
+	}
+	if spec.Name != want.Name || spec.Service != want.Service || spec.Objective != want.Objective || spec.Window != want.Window ||
+		spec.Source != want.Source || !slices.Equal(spec.By, want.By) || spec.ClearFor != want.ClearFor || spec.ReopenWindow != want.ReopenWindow {
+		t.Errorf("got %+v\nwant %+v", spec, want)
+	}
+	thresholds := []slo.Threshold{
+		{Name: "fast-burn", BurnRate: "14.4", Long: time.Hour, Short: 5 * time.Minute, Severity: "sev2"},
+		{Name: "slow-burn", BurnRate: "1", Long: 72 * time.Hour, Short: 6 * time.Hour, Severity: "sev4"},
+	}
+	if !slices.Equal(spec.Thresholds, thresholds) {
+		t.Errorf("thresholds %+v\nwant %+v", spec.Thresholds, thresholds)
+	}
+
+	speed := c.SLOs["search-speed"]
+	if spec := speed.Objective.Spec(); spec.Objective != "99" || spec.Thresholds != nil || speed.Policy != "batch" {
+		t.Errorf("got %+v of %q", spec, speed.Policy)
+	}
+	const good, bad = "sum(rate(fast[1m]))", "sum(rate(slow[1m]))"
+	if q := speed.Prometheus; q.Bad != bad || q.Total != "(("+good+") or 0 * ("+bad+")) + (("+bad+") or 0 * ("+good+"))" {
+		t.Errorf("queries %+v", q)
+	}
+}
+
+func TestHundredfold(t *testing.T) {
+	for share, want := range map[string]string{
+		"0.999": "99.9", "0.9995": "99.95", "0.99": "99", "0.9": "90", "0.95": "95", "0.0": "0", "0.005": "0.5", "0.10": "10", "0.999000": "99.9",
+		"0.123456789012345": "12.3456789012345",
+		"1":                 "", "99.9": "", "1.0": "", "0.": "", ".99": "", "9e-1": "", "-0.9": "", "": "",
+	} {
+		if got, ok := hundredfold(share); got != want || ok != (want != "") {
+			t.Errorf("%q: got %q, want %q", share, got, want)
+		}
+	}
+}
