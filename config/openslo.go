@@ -312,8 +312,8 @@ func (r *openReader) slo(o openObject) {
 		}
 		put(n, "by", list)
 	}
-	policies, sound := r.policies(o, spec)
-	if sound && spec.get("alertPolicies") != nil {
+	policies := r.policies(o, spec)
+	if spec.get("alertPolicies") != nil {
 		put(n, "thresholds", r.thresholds(spec, policies))
 	}
 	put(n, "escalation_policy", r.ladder(o, spec, policies))
@@ -560,13 +560,12 @@ func (r *openReader) metric(o object) (query, url *yaml.Node) {
 	return query, url
 }
 
-// policies are the alert policies of an SLO, by name or written into it; false where any is wrong.
-func (r *openReader) policies(o openObject, spec object) (all []openObject, sound bool) {
+// policies are the alert policies of an SLO, by name or written into it, without those that are wrong.
+func (r *openReader) policies(o openObject, spec object) (all []openObject) {
 	list := spec.get("alertPolicies")
 	if list == nil || list.Kind != yaml.SequenceNode {
-		return nil, true
+		return nil
 	}
-	sound = true
 	f := spec.form.of("alertPolicies").list
 	for i, item := range list.Content {
 		where := f.itemIn(join(spec.where, "alertPolicies"), item, i)
@@ -576,21 +575,20 @@ func (r *openReader) policies(o openObject, spec object) (all []openObject, soun
 			ref = p.get("alertPolicyRef")
 			if ref == nil && p.get("spec") == nil {
 				p.fault(item, "has neither alertPolicyRef nor spec", "name an AlertPolicy")
-				sound = false
 				continue
 			}
 		}
 		if ref != nil {
 			if !p.refer(ref, kindPolicy, r.names[kindPolicy]) {
-				sound = false
 				continue
 			}
 			p = r.byName[kindPolicy][ref.Value]
 		}
-		sound = sound && p.ok
-		all = append(all, p)
+		if p.ok {
+			all = append(all, p)
+		}
 	}
-	return all, sound
+	return all
 }
 
 // thresholds are the conditions of alert policies.

@@ -53,11 +53,13 @@ var thresholdForm = mapping("threshold",
 
 var decimalNumber = matching("a number such as 14.4", `^[0-9]+(\.[0-9]+)?$`, "write it in decimal")
 
+var percentage = matching("a percentage such as 99.9", `^[0-9]+(\.[0-9]+)?$`, "write it in decimal, without a sign")
+
 var sloForm = mapping("slo",
 	need("name", single("How incidents and answers call it.", name)),
 	may("service", single("What it is about.", text)),
 	may("description", single("What it promises, in words.", text)),
-	may("objective", single("In percent, kept as an exact decimal: 99.9.", decimalNumber)),
+	may("objective", single("In percent, kept as an exact decimal: 99.9.", percentage)),
 	may("window", single("Over which the budget is counted, such as 30d.", duration)),
 	need("sli", sliForm.described("What is bad time; one of alerts, burn_rate_alerts, prometheus.")),
 	may("by", listOf("Labels: one budget for each set of their values.", single("", text))),

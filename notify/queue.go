@@ -27,8 +27,8 @@ var (
 	ErrClosed    = errors.New("sending has ended")
 )
 
-// Queues gives every target a queue of its own (SPEC §8): messages to one target go out in order, one at a time, and a
-// slow or dead target delays no other. It makes one attempt for each message; whether to try again is the caller's
+// Queues gives every target a queue of its own (SPEC §8): messages to one target go out one at a time, in order but that pages
+// go before words about other incidents, and a slow or dead target delays no other. It makes one attempt for each message; whether to try again is the caller's
 // decision. Attempts at one target keep the distance that its service asks for (pace.go); the first of them never waits. Where
 // many pages wait for a person they become one message (storm.go). It is safe for concurrent use.
 type Queues struct {
@@ -214,13 +214,12 @@ func (q *Queues) ended(t Target, l *line, v Verdict) {
 	q.health[t].record(v, time.Now())
 }
 
-// take removes the first letter of a line, with all that go out together with it, or says how long it must wait yet. An
+// take removes from a line what goes out next, see choose, or says how long it must wait yet. An
 // empty line is removed itself: the next Enqueue starts a new one.
 func (q *Queues) take(t Target, l *line) ([]*letter, Sender, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	first := l.letters.Front()
-	if first == nil {
+	if l.letters.Len() == 0 {
 		delete(q.lines, t)
 		return nil, nil, 0
 	}
@@ -232,13 +231,7 @@ func (q *Queues) take(t Target, l *line) ([]*letter, Sender, time.Duration) {
 		q.begun[t] = now
 	}
 	l.busy = true
-	var next []*list.Element
-	if q.link != nil {
-		next = gather(l)
-	}
-	if next == nil {
-		next = []*list.Element{first}
-	}
+	next := l.choose(q.link != nil)
 	letters := make([]*letter, len(next))
 	for i, e := range next {
 		letters[i] = q.remove(l, e)

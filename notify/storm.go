@@ -15,8 +15,8 @@ const (
 	// comes, as more than three that fall due together are (SPEC §5.11).
 	fewLetters = 3
 
-	// stormLetters is how many pages one message may stand for: enough for 40,000 incidents in bundles of forty, and the
-	// outcome of one attempt does not swamp whoever waits for it. What is past it waits for the next message.
+	// stormLetters is how many letters of a line are looked at, and so how many pages one message may stand for: enough for
+	// 40,000 incidents in bundles of forty, and the outcome of one attempt does not swamp whoever waits for it.
 	stormLetters = 1000
 
 	// stormListed is how many incidents a summary lists, the worst first: a webhook's body stays below 200 kB, and a link
@@ -46,29 +46,32 @@ func (q *Queues) Summarize(link Linker) {
 	q.link = link
 }
 
-// gather finds the letters that one message can stand for, where the first of a line is a page to a person: nil, if they are
-// few. A page that stands behind another word about its incident stays behind it.
-func gather(l *line) []*list.Element {
-	if l.letters.Len() <= fewLetters || !l.letters.Front().Value.(*letter).mayJoin() {
-		return nil
-	}
-	var joined []*list.Element
+// choose finds the letters that go out next, together. Pages come first: a storm that is over must not hold up a new page with
+// its all-clears. But no page overtakes another word about its incident. Nil: the line is empty.
+func (l *line) choose(join bool) (next []*list.Element) {
 	held := map[string]bool{} // incidents of which something else is to be said first
-	for e := l.letters.Front(); e != nil && len(joined) < stormLetters; e = e.Next() {
-		next := e.Value.(*letter)
-		about := incidentsOf(next.Message)
-		if next.mayJoin() && !slices.ContainsFunc(about, func(id string) bool { return held[id] }) {
-			joined = append(joined, e)
+	looked := 0
+	for e := l.letters.Front(); e != nil && looked < stormLetters; e = e.Next() {
+		looked++
+		letter := e.Value.(*letter)
+		about := incidentsOf(letter.Message)
+		if letter.mayJoin() && !slices.ContainsFunc(about, func(id string) bool { return held[id] }) {
+			next = append(next, e)
 			continue
 		}
 		for _, id := range about {
 			held[id] = true
 		}
 	}
-	if len(joined) <= fewLetters {
-		return nil
+	switch {
+	case len(next) > fewLetters && join:
+		return next
+	case len(next) > 0:
+		return next[:1]
+	case l.letters.Len() > 0:
+		return []*list.Element{l.letters.Front()}
 	}
-	return joined
+	return nil
 }
 
 func (m Message) mayJoin() bool { return m.Event == EventPage && m.Target.User != "" && m.Page != nil }

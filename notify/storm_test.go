@@ -185,6 +185,35 @@ func TestASummaryOvertakesNothingAboutTheSameIncident(t *testing.T) {
 	})
 }
 
+// A storm that is over does not hold up a new page with its all-clears; what is to be said of the page's own incident before
+// it is.
+func TestAPageOvertakesAllClears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, w := newBook(), newWitness("slack")
+		ana := Target{User: "ana", Via: "x"}
+		q := NewQueues(map[Target]Sender{ana: w})
+		q.Summarize(linking(9))
+		for n := range 5 {
+			m := pageFor(ana, n, "sev2", time.Now())
+			m.Key, m.Event = m.Key+"/over", EventResolved
+			enqueue(t, q, b, m)
+			if n == 0 {
+				synctest.Wait()
+			}
+		}
+		enqueue(t, q, b, pageFor(ana, 9, "sev1", time.Now()), pageFor(ana, 2, "sev1", time.Now()))
+		pass(time.Minute)
+		var said []string
+		for _, s := range *w.got {
+			said = append(said, s.m.Event+" "+s.m.Page.Incident)
+		}
+		want := []string{"resolved INC-0", "page INC-9", "resolved INC-1", "resolved INC-2", "page INC-2", "resolved INC-3", "resolved INC-4"}
+		if !slices.Equal(said, want) {
+			t.Errorf("%q, want %q", said, want)
+		}
+	})
+}
+
 // Bundles that wait are joined too; the summary counts all incidents, and lists and links the worst.
 func TestASummaryOfBundles(t *testing.T) {
 	var letters []*letter

@@ -580,7 +580,8 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 // the API says when it goes on.
 func (l *bladder) awoke(died time.Duration) {
 	at, ok := l.c.nextAt(l.n)
-	if !l.open() || !ok && (l.held || l.hazy) { // paused, or it may be
+	only := !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly // then it goes on at no time once it has begun
+	if !l.open() || !ok && (l.held || l.hazy && !only) {               // paused, or it may be
 		return
 	}
 	for _, r := range l.runs {

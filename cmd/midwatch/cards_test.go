@@ -22,7 +22,7 @@ type pinboard struct {
 	mu    sync.Mutex
 	notes []string
 	posts int
-	moved string                              // where a group has gone that was named otherwise
+	moved string                             // where a group has gone that was named otherwise
 	fail  func(doing, incident string) error // nil: nothing fails
 }
 
@@ -336,4 +336,3 @@ func TestManyLinesAtOnce(t *testing.T) {
 		end()
 	})
 }
-

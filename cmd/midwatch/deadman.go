@@ -68,21 +68,24 @@ func (d *deadMan) run(ctx context.Context) {
 	defer d.client.CloseIdleConnections()
 	var called config.DeadMan // by which the last call was made
 	var next time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for ctx.Err() == nil {
 		man := d.config()
-		var due <-chan time.Time
-		if man != nil {
-			if *man != called { // another address is called at once
-				called, next = *man, time.Now()
-			}
-			timer := time.NewTimer(time.Until(next))
-			defer timer.Stop()
-			due = timer.C
+		switch {
+		case man == nil:
+			timer.Stop()
+			called = config.DeadMan{}
+		case *man != called: // another address is called at once
+			called, next = *man, time.Now()
+			fallthrough
+		default:
+			timer.Reset(time.Until(next))
 		}
 		select {
 		case <-ctx.Done():
 		case <-d.moved:
-		case <-due:
+		case <-timer.C:
 			next = time.Now().Add(man.Every)
 			d.beat(ctx, *man)
 		}

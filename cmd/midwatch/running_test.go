@@ -27,7 +27,12 @@ type running struct {
 // begin starts a midwatch with this configuration and without a cluster.
 func begin(t *testing.T, config string, flags ...string) *running {
 	t.Helper()
-	dir := t.TempDir()
+	return beginIn(t, t.TempDir(), config, flags...)
+}
+
+// beginIn is begin with the state that an earlier one left in this directory.
+func beginIn(t *testing.T, dir, config string, flags ...string) *running {
+	t.Helper()
 	r := &running{T: t, file: filepath.Join(dir, "midwatch.yml"), log: newJournal()}
 	r.write(config)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -50,7 +50,10 @@ func (a replayArgs) fromPrometheus(ctx context.Context, out *output, s config.SL
 	if err != nil {
 		return out.fail(exitUsage, fmt.Errorf("--from-prometheus: %w", err))
 	}
-	to := time.Now().UTC().Truncate(time.Minute)
+	to := time.Now().UTC().Truncate(p.step)
+	if s.Prometheus != nil {
+		to = to.Truncate(time.Minute) // counts are of whole minutes
+	}
 	from := to.Add(-p.span)
 	all, err := remembered(ctx, out, source, s, from, to, p.step)
 	switch {
