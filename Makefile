@@ -53,13 +53,13 @@ sim: ## random worlds against the promises of paging, 10,000 simulated hours, an
 
 sim-long: ## the long forms of the simulated and random proofs, a million simulated hours among them
 	MIDWATCH_LONG=1 $(GO) test -timeout 12h -v -run 'TestBreaker$$' ./sim
-	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine
+	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine ./slo
 
 kill: ## 2,000 kill -9 of the real binary
 	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
 
 bench: ## Go benchmarks of the packages on the hot path
-	$(GO) test -run '^$$' -bench . -benchmem ./router ./store/... ./oncall ./engine
+	$(GO) test -run '^$$' -bench . -benchmem ./router ./store/... ./oncall ./engine ./slo
 
 long: sim-long kill fuzz
 

@@ -243,7 +243,7 @@ func TestWhatIsRefusedSaysHowToMendIt(t *testing.T) {
 			{413, "POST", "/INC-1/note", `{"by":"ana","note":"` + strings.Repeat("x", 70_000) + `"}`, "too_large", "", "65536 bytes"},
 			{405, "GET", "/INC-1/note", "", "method_not_allowed", "", "use POST"},
 			{405, "DELETE", "/INC-1", "", "method_not_allowed", "", "use GET or HEAD"},
-			{405, "POST", "", "{}", "method_not_allowed", "", ""},
+			{405, "DELETE", "", "", "method_not_allowed", "", "use GET or POST or HEAD"},
 			{400, "GET", "?status=acked", "", "invalid", "status", `"acked" is no status`},
 			{400, "GET", "?status=trigered", "", "invalid", "status", `did you mean "triggered"?`},
 			{400, "GET", "?severity=critical", "", "invalid", "severity", "sev1 (highest) to sev5"},

@@ -1,9 +1,13 @@
 package config
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/midwatch/midwatch/slo"
 )
@@ -52,6 +56,46 @@ func TestOpenSLO(t *testing.T) {
 	if q := speed.Prometheus; q.Bad != bad || q.Total != "(("+good+") or 0 * ("+bad+")) + (("+bad+") or 0 * ("+good+"))" {
 		t.Errorf("queries %+v", q)
 	}
+}
+
+// Whatever becomes of a document, it is read or refused, and nothing worse.
+func TestTornOpenSLODocuments(t *testing.T) {
+	main, err := os.ReadFile("testdata/bad/openslo.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs []string
+	for _, name := range []string{"good/openslo/search.yml", "good/openslo/latency.yml", "bad/openslo/documents.yml", "bad/openslo/slos.yml"} {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, string(text))
+	}
+	words := regexp.MustCompile(`[A-Za-z0-9./-]+|\{[^{}]*\}|\[[^][]*\]`)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom(docs).Draw(t, "file")
+		for range rapid.IntRange(1, 4).Draw(t, "changes") {
+			all := words.FindAllStringIndex(text, -1)
+			if len(all) == 0 {
+				break
+			}
+			at := all[rapid.IntRange(0, len(all)-1).Draw(t, "where")]
+			with := rapid.SampledFrom([]string{"", "x", "{}", "[]", "null", "[x]", "{x: y}", "0", "db", "good", "three", "1h", "true", "&a b", "*a"}).Draw(t, "with")
+			text = text[:at[0]] + with + text[at[1]:]
+		}
+		c, faults := Load(main, Options{File: "main.yml", texts: &texts{
+			main: main, files: map[string][]byte{"a.yml": []byte(text)}, globs: map[string][]string{"openslo/*.yml": {"a.yml"}},
+		}})
+		if (c == nil) != (faults.Err() != nil) {
+			t.Fatalf("%v, and yet %v", faults, c)
+		}
+		for _, f := range faults {
+			if f.Line < 1 || f.Column < 1 {
+				t.Fatalf("a fault without a place: %v", f)
+			}
+		}
+	})
 }
 
 func TestHundredfold(t *testing.T) {

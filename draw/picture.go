@@ -1,7 +1,7 @@
-// Package draw shows a schedule over a stretch of time: drawn for a terminal, drawn as SVG, and in words where clocks
-// are changed.
+// Package draw shows a schedule over a stretch of time, or an error budget: drawn for a terminal, drawn as SVG, and in
+// words, those of changes of clocks among them.
 //
-// It is pure: a Picture is made of a schedule and two instants, and drawing it returns a text. What tells people
+// It is pure: a Picture is made of a schedule and two instants, a Budget of levels, and drawing one returns a text. What tells people
 // apart is always written, colour only helps.
 package draw
 

@@ -23,4 +23,9 @@ var (
 	//
 	//go:embed chat.yml
 	Chat []byte
+
+	// SLO has objectives of every kind.
+	//
+	//go:embed slo.yml
+	SLO []byte
 )

@@ -56,7 +56,7 @@ func NewSigner(key []byte) (*Signer, error) {
 // same key. They do not pass for those of acknowledge links, nor the other way round. They hold for PushLinkLife; the claim's
 // Page is who made the link, and it has no Incident.
 func (s *Signer) PushLinks() *Signer {
-	return &Signer{key: s.key, purpose: ""}
+	return &Signer{key: s.key, purpose: "midwatch push link\x00"}
 }
 
 // Sign makes a token that is safe in a URL's path.

@@ -186,11 +186,13 @@ func verified(t *testing.T, header string) (key string, claims map[string]any) {
 	if !ok || !ok2 || len(parts) != 3 {
 		t.Fatalf("header %q", header)
 	}
-	point := b64(t, key)
-	public := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), b64(t, key))
+	if err != nil {
+		t.Fatal(err)
+	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	signature := b64(t, parts[2])
-	if len(signature) != 64 || !ecdsa.Verify(&public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+	if len(signature) != 64 || !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 		t.Error("the signature does not hold")
 	}
 	if got := string(b64(t, parts[0])); got != `{"typ":"JWT","alg":"ES256"}` {
@@ -298,7 +300,7 @@ func TestWebPushTellsEveryStory(t *testing.T) {
 	all := stories()
 	for _, name := range append(slices.Clone(toldStories), "test", "storm", "hundred", "hostile") {
 		m := all[name]
-		m.State = state
+		m.State, m.Key = state, m.Key+"/"+name // of its own, as every delivery's is
 		v := e.Sender.Send(t.Context(), m)
 		if v.Outcome != Delivered {
 			t.Errorf("%s: %+v", name, v)

@@ -17,8 +17,6 @@ import (
 
 // A pinboard is a channel: it notes what is posted, and fails as it is told.
 type pinboard struct {
-	began time.Time
-
 	mu    sync.Mutex
 	notes []string
 	posts int
@@ -160,6 +158,13 @@ func TestWhatIsOverHasNoCard(t *testing.T) {
 		end := c.hang(b, "C1")
 		time.Sleep(time.Minute)
 		c.took(b, "over", "")
+		b.failing(func(string, string) error { return &chat.TooSoon{Service: "slack", After: time.Minute} })
+		c.fire("Net")
+		b.failing(nil)
+		b.took()
+		c.over("Net")
+		time.Sleep(5 * time.Minute)
+		c.took(b, "over while the chat took nothing", "")
 		end()
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/midwatch/midwatch/chat"
 	"github.com/midwatch/midwatch/config"
 	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/notify"
 )
@@ -44,7 +45,7 @@ const (
 	phoneName  = "phone"          // how the configuration calls the number behind text messages
 	showClock  = "Mon 15:04 MST"
 	helpAnswer = `ack 12 · resolve 12 [how] · escalate 12 · snooze 12 30m · note 12 text · undo 12
-page bo 12 · oncall [schedule] · who · show [12] · help
+page bo 12 · page bo the lights are out · oncall [schedule] · who · show [12] · help
 The number can be left out where only one incident is meant.`
 )
 
@@ -114,8 +115,11 @@ func (d *desk) Handle(ctx context.Context, r chat.Request) chat.Reply {
 	case chat.OnCall, chat.Who:
 		return chat.Reply{Text: d.duty(ctx, r.Text)}
 	case chat.Page:
-		if r.User == "" || r.Incident == "" && s.about == "" && carded == "" {
-			return chat.Reply{Err: true, Private: true, Text: "Page whom for which incident? Write: page bo 12"}
+		switch {
+		case r.User == "" || r.Incident == "" && s.about == "" && carded == "" && r.Text == "":
+			return chat.Reply{Err: true, Private: true, Text: "Page whom for what? Write: page bo 12, or: page bo the lights are out"}
+		case r.Incident == "" && s.about == "" && carded == "":
+			return d.trigger(ctx, r, s.user)
 		}
 	}
 	ids, err := d.meant(ctx, r, s, carded)
@@ -195,6 +199,27 @@ func (d *desk) speaker(r chat.Request) speaker {
 	return s
 }
 
+// trigger opens an incident by hand: the words say what no alert does. Who is named is a user, or a schedule.
+func (d *desk) trigger(ctx context.Context, r chat.Request, by string) chat.Reply {
+	in := engine.Trigger{Title: r.Text, By: by, Via: r.From.Service, To: escalation.Target{User: d.userOf(r.From.Service, r.User)}}
+	if d.engine.Schedule(r.User) != nil {
+		in.To = escalation.Target{Schedule: r.User}
+	}
+	answer := d.engine.Do(ctx, in)
+	var refused *engine.Error
+	switch {
+	case errors.As(answer.Err, &refused):
+		return chat.Reply{Err: true, Private: true, Text: refused.Message}
+	case errors.Is(answer.Err, engine.ErrBusy), errors.Is(answer.Err, engine.ErrStopped):
+		return chat.Reply{Err: true, Again: true, Private: true, Text: "Not done: Midwatch is overloaded or shutting down. Try again in a few seconds."}
+	case answer.Err != nil && !errors.Is(answer.Err, engine.ErrUnsaved):
+		// It was accepted: asked for again, there would be two.
+		return chat.Reply{Err: true, Private: true, Text: "Midwatch is slow just now and has not answered yet; see whether it is open before you try again: " + d.link()}
+	}
+	id := answer.Incident.ID()
+	return chat.Reply{Text: fmt.Sprintf("%s opened by %s: %s is paged. %s", id, by, cmp.Or(in.To.User, "whoever is on call in "+in.To.Schedule), d.link("incidents", id))}
+}
+
 // meant are the incidents that are asked about: the one named, that of the claim or the card, or the only one that waits for
 // the user. The error says what to write.
 func (d *desk) meant(ctx context.Context, r chat.Request, s speaker, carded string) ([]string, error) {
@@ -212,7 +237,7 @@ func (d *desk) meant(ctx context.Context, r chat.Request, s speaker, carded stri
 	}
 	list, _, err := d.engine.Incidents(ctx, openOnes, 0, openMost)
 	if err != nil {
-		return nil, errors.New("Midwatch cannot read its incidents now; try again in a few seconds") //nolint:staticcheck // for people
+		return nil, errors.New("the incidents cannot be read now; try again in a few seconds")
 	}
 	var mine []string
 	for _, v := range waiting(list, r.Verb, s.user) {
