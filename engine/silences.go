@@ -303,16 +303,20 @@ func (c *Core) dropOrphans() {
 		if key == "" || s.State(c.now) == router.SilenceExpired || s.ID[14] != '8' {
 			continue
 		}
-		if p, known := c.plans[key]; known {
-			if w, ok := p.window(c.now); ok && p.silence(w).ID == s.ID {
-				continue
-			}
+		if p, known := c.plans[key]; known && (p.isOf(s, c.now) || p.isOf(s, s.StartsAt)) {
+			continue // a clock set back brings the window before once more; the one that was to come stays
 		}
 		c.unit()
 		if effects, err := c.router.ExpireSilence(s.ID, c.now); err == nil {
 			c.routed(effects)
 		}
 	}
+}
+
+// isOf reports whether the silence is that of the plan's window at t, or of the next.
+func (p Plan) isOf(s router.Silence, t time.Time) bool {
+	w, ok := p.window(t)
+	return ok && p.silence(w).ID == s.ID
 }
 
 func planName(p Plan) string { return "plan/" + p.key() }

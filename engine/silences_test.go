@@ -355,6 +355,10 @@ func TestWindowsStayWithTheWallClock(t *testing.T) {
 	if !strings.Contains(w.windows(), "10m0s-30m0s active") {
 		t.Errorf("at %s the windows are\n%s", w.wall(), w.windows())
 	}
+	w.run(75 * time.Minute) // the one that was to come before the clock was set back still comes
+	if !strings.Contains(w.windows(), "1h10m0s-1h30m0s active") {
+		t.Errorf("at %s the windows are\n%s", w.wall(), w.windows())
+	}
 }
 
 func TestPlansThatAreRefused(t *testing.T) {
