@@ -32,9 +32,11 @@ type Config struct {
 	Known  time.Time
 	Window time.Duration
 
-	Sink   func([]Reading) // takes counts, those of several minutes after a time without; it is called by one goroutine
-	Report func(Health)    // nil: nobody. Called after MissesReported misses, and when it is well again
-	Slots  chan struct{}   // holds one token for each probe that may ask at once, shared by many; nil: no limit
+	// Sink takes counts, those of several minutes after a time without; it is called by one goroutine. An error means that they
+	// were not taken in: that is a miss, and they are asked for again. Counts that no attempt could bring in deserve none.
+	Sink   func([]Reading) error
+	Report func(Health)  // nil: nobody. Called after MissesReported misses, and when it is well again
+	Slots  chan struct{} // holds one token for each probe that may ask at once, shared by many; nil: no limit
 }
 
 // Health is how a probe fares.
@@ -140,7 +142,10 @@ func (p *Probe) turn(ctx context.Context, now time.Time) {
 			p.missed(now, err)
 			return
 		}
-		p.c.Sink(readings)
+		if err := p.c.Sink(readings); err != nil {
+			p.missed(now, err)
+			return
+		}
 		p.heard(now, last, newest, readings, fault)
 		first = last.Add(time.Minute)
 	}

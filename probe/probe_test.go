@@ -14,8 +14,9 @@ import (
 
 // A log is what a probe's sink and report heard, as text.
 type log struct {
-	mu  sync.Mutex
-	all []string
+	mu      sync.Mutex
+	all     []string
+	refuses bool // takes no counts
 }
 
 func (l *log) say(format string, args ...any) {
@@ -24,11 +25,24 @@ func (l *log) say(format string, args ...any) {
 	l.all = append(l.all, fmt.Sprintf(format, args...))
 }
 
-func (l *log) sink(rs []Reading) {
+func (l *log) sink(rs []Reading) error {
+	l.mu.Lock()
+	refuses := l.refuses
+	l.mu.Unlock()
+	if refuses {
+		return errors.New("too busy")
+	}
 	for _, r := range rs {
 		first, last := r.Counts[0], r.Counts[len(r.Counts)-1]
 		l.say("%v%d minutes from %s, the last %s: %d/%d", r.Labels, len(r.Counts), clock(first.Minute), clock(last.Minute), last.Bad, last.Total)
 	}
+	return nil
+}
+
+func (l *log) refuse(is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuses = is
 }
 
 func (l *log) report(h Health) {
@@ -165,12 +179,31 @@ func TestAClockThatIsSetBackStopsNothing(t *testing.T) {
 	})
 }
 
+func TestWhatIsNotTakenInIsAskedForAgain(t *testing.T) {
+	f := &fake{}
+	story(t, f, Config{Known: midnight.Add(-2 * time.Minute)}, func(t *testing.T, p *Probe, l *log) {
+		l.heard()
+		l.refuse(true)
+		after(2 * time.Minute)
+		if h := p.Health(); h.Misses != 2 || h.Error != "too busy" {
+			t.Errorf("misses %d, %q", h.Misses, h.Error)
+		}
+		l.refuse(false)
+		f.heard()
+		after(time.Minute)
+		heard := l.heard()
+		if len(heard) != 1 || !strings.HasPrefix(heard[0], "map[]3 minutes from ") {
+			t.Errorf("heard %q, want the minutes that were not taken in, and the new one", heard)
+		}
+	})
+}
+
 func TestSlotsBoundHowManyAskAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, slots := &fake{}, make(chan struct{}, 1)
 		p, err := New(Config{
 			Name: "search", Source: source(t, f), Query: Query{Bad: "bad", Total: "total"}, Window: time.Hour,
-			Sink: func([]Reading) {}, Slots: slots,
+			Sink: func([]Reading) error { return nil }, Slots: slots,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -210,7 +243,7 @@ func TestEachValueOfByIsABudgetOfItsOwn(t *testing.T) {
 
 // Whatever is known and whenever it wakes, a probe asks for each minute once, in order, and for none that is not over.
 func TestScheduling(t *testing.T) {
-	p, err := New(Config{Name: "x", Source: &Source{}, Query: Query{Bad: "b", Total: "t"}, Window: 45 * 24 * time.Hour, Sink: func([]Reading) {}})
+	p, err := New(Config{Name: "x", Source: &Source{}, Query: Query{Bad: "b", Total: "t"}, Window: 45 * 24 * time.Hour, Sink: func([]Reading) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +263,7 @@ func TestScheduling(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	s, sink := &Source{}, func([]Reading) {}
+	s, sink := &Source{}, func([]Reading) error { return nil }
 	for _, c := range []Config{
 		{},
 		{Name: "x", Sink: sink},

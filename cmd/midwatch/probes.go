@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,19 +28,27 @@ type probes struct {
 	log    *zap.Logger
 
 	mu    sync.Mutex
-	conf  map[string]config.SLOQueries
+	conf  map[string]counting
 	stop  func() // nil: none runs
 	asked map[string]*probe.Probe
+}
+
+// counting is what is asked for of one SLO.
+type counting struct {
+	config.SLOQueries
+	by     string // the labels, joined
+	window time.Duration
 }
 
 // use takes a configuration. Where what is asked stays the same, asking goes on.
 func (p *probes) use(cfg *config.Config) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	conf := map[string]config.SLOQueries{}
+	conf := map[string]counting{}
 	for name, s := range cfg.SLOs {
 		if s.Prometheus != nil {
-			conf[name] = *s.Prometheus
+			spec := s.Objective.Spec()
+			conf[name] = counting{*s.Prometheus, strings.Join(spec.By, ","), spec.Window}
 		}
 	}
 	if p.stop != nil && maps.Equal(p.conf, conf) {
@@ -91,16 +101,22 @@ func (p *probes) end() {
 	}
 }
 
-// sink hands counts to the engine. What it does not take in is asked for again after the next start.
-func (p *probes) sink(name string) func([]probe.Reading) {
-	return func(readings []probe.Reading) {
+// sink hands counts to the engine. What it had no time for is asked for again; what it refuses, it would refuse once more.
+func (p *probes) sink(name string) func([]probe.Reading) error {
+	return func(readings []probe.Reading) error {
 		ctx, cancel := context.WithTimeout(context.Background(), deskTime)
 		defer cancel()
 		for _, r := range readings {
-			if err := p.engine.Do(ctx, engine.Counted{SLO: name, Labels: r.Labels, Minutes: r.Counts}).Err; err != nil {
+			err := p.engine.Do(ctx, engine.Counted{SLO: name, Labels: r.Labels, Minutes: r.Counts}).Err
+			var refused *engine.Error
+			switch {
+			case errors.As(err, &refused):
 				p.log.Warn("counts of an SLO were not taken in", zap.String("slo", name), zap.Error(err))
+			case err != nil && !errors.Is(err, engine.ErrUnsaved): // unsaved, they count all the same
+				return fmt.Errorf("the counts were not taken in: %w", err)
 			}
 		}
+		return nil
 	}
 }
 
