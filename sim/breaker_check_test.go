@@ -106,11 +106,12 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 	slices.SortStableFunc(pages, func(a, b bpage) int { return cmp.Or(a.incident-b.incident, a.number-b.number) }) // a bundle leaves after the rest
 	c.left = slices.Clone(pages)
 	c.crowd = len(pages) > 0 && pages[0].incident != pages[len(pages)-1].incident
-	// What was owed to people already goes out before catch_all pages them anew.
+	// What was owed to people already goes out before the ladder moves on.
 	pages = slices.DeleteFunc(pages, func(p bpage) bool {
 		l := c.ladders[p.incident]
 		about := func(e incident.Event) bool { return e.Incident == incident.ID(p.incident) }
-		if l == nil || !slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && e.Kind == incident.CatchAll }) ||
+		moves := []string{incident.CatchAll, incident.StepSkipped, incident.PolicyExhausted}
+		if l == nil || !slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && slices.Contains(moves, e.Kind) }) ||
 			slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && e.By != "" }) {
 			return false
 		}
@@ -828,6 +829,12 @@ func (c *checker) says(n int) string {
 		at = FormatElapsed(d)
 	}
 	return fmt.Sprintf("the API says that it is %s, %s, next %v at %s", v.Status, v.Urgency, v.NextWho, at)
+}
+
+// hasIt tells whether the API says that somebody has the incident.
+func (c *checker) hasIt(n int) bool {
+	v, err := c.w.e.Incident(context.Background(), n)
+	return err == nil && v.Status == incident.Acked
 }
 
 // nextAt is when the API says that the incident's ladder goes on.

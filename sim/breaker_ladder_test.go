@@ -95,6 +95,7 @@ type bladder struct {
 	hoursSince        time.Duration
 	held, paused      bool            // held back by silences, as far as can be told; and surely
 	hazy              bool            // it cannot be told
+	silent            bool            // the history says that paging is paused
 	fired, ever       []router.Labels // the alerts that fire, or that fired last; and all
 	firedAt           time.Duration   // when any did
 	free              time.Duration   // since when nothing but time holds it back
@@ -407,6 +408,8 @@ func (l *bladder) watch(t time.Duration) {
 // noted is a note: of a person, or of something that has no kind of its own.
 func (l *bladder) noted(e incident.Event, t time.Duration) {
 	switch {
+	case strings.HasPrefix(e.Reason, "paging is paused"), strings.HasPrefix(e.Reason, "paging goes on"):
+		l.silent = strings.HasPrefix(e.Reason, "paging is paused")
 	case strings.HasPrefix(e.Reason, "acknowledgement taken back"):
 		l.c.explain(l, engine.Unacknowledge, e.By)
 		l.acks = slices.DeleteFunc(l.acks, func(u string) bool { return u == e.By })
@@ -580,8 +583,9 @@ func (l *bladder) due(p bpage, t time.Duration) (*bmessage, *brun) {
 // the API says when it goes on.
 func (l *bladder) awoke(died time.Duration) {
 	at, ok := l.c.nextAt(l.n)
-	only := !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly // then it goes on at no time once it has begun
-	if !l.open() || !ok && (l.held || l.hazy && !only) {               // paused, or it may be
+	// One that ends with its first step goes on at no time once that has begun. Any other is paused, or somebody has it.
+	only := !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly && !l.silent && !l.c.hasIt(l.n)
+	if !l.open() || !ok && !only {
 		return
 	}
 	for _, r := range l.runs {

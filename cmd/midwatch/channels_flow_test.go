@@ -47,6 +47,10 @@ func newSwitchboard(t *testing.T) *switchboard {
 			io.WriteString(w, `{"id":"a"}`)
 			return
 		}
+		if r.Method == http.MethodGet { // it asks whether somebody acknowledged, every few seconds
+			io.WriteString(w, `{"status":1,"acknowledged":0}`)
+			return
+		}
 		form, _ := url.ParseQuery(string(body))
 		b.calls <- strings.TrimSpace("pushover " + strings.TrimPrefix(r.URL.Path, "/pushover/1/") + " " + form.Get("priority"))
 		io.WriteString(w, `{"status":1,"request":"b","receipt":"rLqVuqTRh62UzxtmqiaLzQmVcPgiCy"}`)
