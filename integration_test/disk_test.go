@@ -54,7 +54,7 @@ func awaitPage(t testing.TB, e *endpoint, incident string) {
 		var seen []string
 		for _, h := range e.got() {
 			p := h.page(t)
-			if seen = append(seen, p.String()); p.Midwatch.Incident == incident && p.Midwatch.Event == "page" {
+			if seen = append(seen, p.String()); slices.Contains(p.about(), incident) && p.Midwatch.Event == "page" {
 				return "", true
 			}
 		}

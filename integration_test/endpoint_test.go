@@ -156,20 +156,45 @@ type pageBody struct {
 	Status   string  `json:"status"`
 	Alerts   []alert `json:"alerts"`
 	Midwatch struct {
-		Event          string   `json:"event"`
-		Incident       string   `json:"incident"`
-		Incidents      []string `json:"incidents"`
-		Severity       string   `json:"severity"`
-		User           string   `json:"user"`
-		Method         string   `json:"method"`
-		Policy         string   `json:"policy"`
-		Step           int      `json:"step"`
-		Cycle          int      `json:"cycle"`
-		Reason         string   `json:"reason"`
-		AcknowledgeURL string   `json:"acknowledge_url"`
-		IncidentURL    string   `json:"incident_url"`
-		IdempotencyKey string   `json:"idempotency_key"`
+		Event     string `json:"event"`
+		Incident  string `json:"incident"`
+		Incidents []struct {
+			Incident string `json:"incident"`
+		} `json:"incidents"` // of a bundle or a summary
+		Severity       string `json:"severity"`
+		User           string `json:"user"`
+		Method         string `json:"method"`
+		Policy         string `json:"policy"`
+		Step           int    `json:"step"`
+		Cycle          int    `json:"cycle"`
+		Reason         string `json:"reason"`
+		AcknowledgeURL string `json:"acknowledge_url"`
+		IncidentURL    string `json:"incident_url"`
+		IdempotencyKey string `json:"idempotency_key"`
+		Storm          struct {
+			Pages []string `json:"idempotency_keys"`
+		} `json:"storm"` // of a summary
 	} `json:"midwatch"`
+}
+
+// about are the incidents that a page speaks of.
+func (p pageBody) about() []string {
+	if len(p.Midwatch.Incidents) == 0 {
+		return []string{p.Midwatch.Incident}
+	}
+	var ids []string
+	for _, i := range p.Midwatch.Incidents {
+		ids = append(ids, i.Incident)
+	}
+	return ids
+}
+
+// keys are those of the pages that a message stands for.
+func (p pageBody) keys() []string {
+	if len(p.Midwatch.Storm.Pages) > 0 {
+		return p.Midwatch.Storm.Pages
+	}
+	return []string{p.Midwatch.IdempotencyKey}
 }
 
 func (h hit) page(t testing.TB) pageBody {

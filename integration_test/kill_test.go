@@ -254,7 +254,7 @@ func (s *siege) checkPages(untaken []string) (resent int) {
 		if h.Key == "" || h.Key != m.IdempotencyKey {
 			s.t.Errorf("the key of %s is %q in the header and %q in the body", p, h.Key, m.IdempotencyKey)
 		}
-		what := fmt.Sprintf("%s %s%v %s/%s step %d cycle %d", m.Event, m.Incident, m.Incidents, m.User, m.Method, m.Step, m.Cycle)
+		what := fmt.Sprintf("%s %v %s/%s step %d cycle %d", m.Event, p.about(), m.User, m.Method, m.Step, m.Cycle)
 		if first, ok := keys[what]; ok && first != h.Key {
 			s.t.Errorf("%s went out twice, as %s and as %s", what, first, h.Key)
 		}
@@ -267,12 +267,8 @@ func (s *siege) checkPages(untaken []string) (resent int) {
 		}
 		lives[h.Key] = append(lives[h.Key], h.Life)
 
-		about := m.Incidents // of a bundle
-		if len(about) == 0 {
-			about = []string{m.Incident}
-		}
-		for _, id := range about {
-			s.checkPage(what, s.known[id], h, m.Event == "page")
+		for _, id := range p.about() {
+			s.checkPage(what, s.known[id], h, p)
 			if m.Event == "page" {
 				paged[id+" "+m.User+"/"+m.Method] = true
 			}
@@ -289,16 +285,18 @@ func (s *siege) checkPages(untaken []string) (resent int) {
 }
 
 // checkPage holds one page against what was known of its incident when it was sent.
-func (s *siege) checkPage(what string, r *record, h hit, page bool) {
+func (s *siege) checkPage(what string, r *record, h hit, p pageBody) {
 	s.t.Helper()
 	if r == nil {
 		s.t.Errorf("%s: nobody knows of that incident", what)
 		return
 	}
-	if since, ok := r.since[h.Key]; ok && h.Life > since {
-		s.t.Errorf("%s is in the timeline since life %d and was sent again in life %d", what, since, h.Life)
+	for _, key := range p.keys() {
+		if since, ok := r.since[key]; ok && h.Life > since {
+			s.t.Errorf("%s is in the timeline since life %d and was sent again in life %d", what, since, h.Life)
+		}
 	}
-	if page && r.acked != "" && h.Life > r.ackLife {
+	if p.Midwatch.Event == "page" && r.acked != "" && h.Life > r.ackLife {
 		s.t.Errorf("%s was sent in life %d; it was acknowledged in life %d", what, h.Life, r.ackLife)
 	}
 }

@@ -109,11 +109,21 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 	// What was owed to people already goes out before the ladder moves on.
 	pages = slices.DeleteFunc(pages, func(p bpage) bool {
 		l := c.ladders[p.incident]
-		about := func(e incident.Event) bool { return e.Incident == incident.ID(p.incident) }
-		moves := []string{incident.CatchAll, incident.StepSkipped, incident.PolicyExhausted}
-		if l == nil || !slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && slices.Contains(moves, e.Kind) }) ||
-			slices.ContainsFunc(events, func(e incident.Event) bool { return about(e) && e.By != "" }) {
+		has := func(which func(incident.Event) bool) bool {
+			return slices.ContainsFunc(events, func(e incident.Event) bool { return e.Incident == incident.ID(p.incident) && which(e) })
+		}
+		moves := has(func(e incident.Event) bool {
+			return slices.Contains([]string{incident.CatchAll, incident.StepSkipped, incident.PolicyExhausted}, e.Kind)
+		})
+		// A silence ended and let an overdue step go, and then what it had silenced made it worse.
+		worse := has(func(e incident.Event) bool { return e.Kind == incident.SeverityChanged }) &&
+			has(func(e incident.Event) bool { return strings.HasPrefix(e.Reason, "paging goes on") })
+		if l == nil || !moves && !worse || has(func(e incident.Event) bool { return e.By != "" }) {
 			return false
+		}
+		if step, cycle, more := l.following(); worse && more && !l.paused && l.status == incident.Triggered && l.next.set && l.next.lo <= now && p.place == fmt.Sprintf("%d.%d", step, cycle) {
+			l.sent(p, now)
+			return true
 		}
 		if m, _ := l.due(p, now); m == nil || l.keys[p.key] != nil {
 			return false
@@ -316,7 +326,7 @@ func (c *checker) place(ls router.Labels) (receiver string, scope incident.Scope
 func (c *checker) silencedAlert(ls router.Labels) bool {
 	wall := c.w.wall()
 	for _, s := range c.silences {
-		if !s.over && !s.ending && !wall.Before(s.from) && wall.Before(s.to) && ls.Get(s.name) == s.value {
+		if !s.ending && !wall.Before(s.from) && wall.Before(s.to) && ls.Get(s.name) == s.value {
 			return true
 		}
 	}
@@ -396,6 +406,10 @@ func (c *checker) ending(id string) { c.silenceAt(id).ending = true }
 func (c *checker) ended(id string) {
 	s := c.silenceAt(id)
 	s.over, s.ending = true, false
+	// It ended at an instant of the wall clock: where that is set back before it, it holds once more.
+	if wall := c.w.wall(); wall.Before(s.to) {
+		s.to = wall
+	}
 	c.weigh()
 }
 
@@ -419,7 +433,7 @@ func (c *checker) reconcile() {
 		s := &c.silences[i]
 		is, known := there[s.id]
 		if s.ending && known && is.EndsAt.Before(s.to) {
-			s.over = true
+			s.over, s.to = true, is.EndsAt
 		}
 		s.ending = false
 		if !s.over && wall.Before(s.to) && (!known || is.EndsAt.Before(s.to)) {

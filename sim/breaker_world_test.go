@@ -742,7 +742,7 @@ func (w *breaker) setClock() {
 }
 
 func (w *breaker) reload() {
-	if w.elapsed < w.asleep {
+	if w.e == nil || w.elapsed < w.asleep {
 		return
 	}
 	next := 0
