@@ -125,7 +125,7 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 			l.sent(p, now)
 			return true
 		}
-		if m, _ := l.due(p, now); m == nil || l.keys[p.key] != nil {
+		if m, _ := l.due(p, now); !moves || m == nil || l.keys[p.key] != nil {
 			return false
 		}
 		l.sent(p, now)
@@ -164,9 +164,9 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 	}
 	if len(events) > 0 || len(sends) > 0 {
 		c.weigh()
-		if c.w.e != nil {
-			c.quietly()
-		}
+	}
+	if c.w.e != nil {
+		c.quietly()
 	}
 }
 
@@ -612,7 +612,7 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 		switch {
 		case hers:
 			c.turns[key] += i + 1
-			c.unsure[key] = hard && (c.unsure[key] || skip > 0)
+			c.unsure[key] = hard
 			return who
 		case !hard && !c.unsure[key]:
 			l.fail("round robin goes in turn", "step %d paged %s%s, and it is the turn of %v", step, p.user, p.receiver, who)
