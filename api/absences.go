@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/engine"
@@ -136,8 +135,8 @@ func (a *API) postAbsence(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if strings.TrimSpace(body.By) == "" {
-		a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
+	if err := signed(body.By); err != nil {
+		a.fail(w, r, err)
 		return
 	}
 	zone := a.zoneOf(name)

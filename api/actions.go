@@ -78,14 +78,19 @@ func (a *API) postAction(verb engine.Verb) http.HandlerFunc {
 				return
 			}
 		}
-		switch {
-		case errors.Is(done.Err, engine.ErrUnsaved):
-			a.acted(w, r, http.StatusAccepted, engine.View{Incident: done.Incident}, done.Err.Error())
-		case done.Err != nil:
-			a.fail(w, r, done.Err)
-		default:
-			a.acted(w, r, http.StatusOK, engine.View{Incident: done.Incident}, "")
-		}
+		a.done(w, r, http.StatusOK, done)
+	}
+}
+
+// done answers what became of an incident by what was asked for: with status if it is done and on disk.
+func (a *API) done(w http.ResponseWriter, r *http.Request, status int, done engine.Answer) {
+	switch {
+	case errors.Is(done.Err, engine.ErrUnsaved):
+		a.acted(w, r, http.StatusAccepted, engine.View{Incident: done.Incident}, done.Err.Error())
+	case done.Err != nil:
+		a.fail(w, r, done.Err)
+	default:
+		a.acted(w, r, status, engine.View{Incident: done.Incident}, "")
 	}
 }
 

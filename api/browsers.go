@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -100,8 +99,8 @@ func (a *API) postPushLink(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if strings.TrimSpace(body.By) == "" {
-		a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
+	if err := signed(body.By); err != nil {
+		a.fail(w, r, err)
 		return
 	}
 	link, err := a.o.Push.Link(user, body.By)

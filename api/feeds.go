@@ -83,8 +83,8 @@ func (a *API) postFeed(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if strings.TrimSpace(body.By) == "" {
-		a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
+	if err := signed(body.By); err != nil {
+		a.fail(w, r, err)
 		return
 	}
 	f := engine.CalendarFeed{User: body.User, Schedule: body.Schedule, CreatedBy: body.By}

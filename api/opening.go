@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/midwatch/midwatch/engine"
@@ -38,12 +37,5 @@ func (a *API) postIncident(w http.ResponseWriter, r *http.Request) {
 		Title: body.Title, Text: body.Text, Severity: body.Severity, By: body.By, Via: via(r), Policy: body.To.Policy,
 		To: escalation.Target{User: body.To.User, Schedule: body.To.Schedule},
 	})
-	switch {
-	case errors.Is(done.Err, engine.ErrUnsaved):
-		a.acted(w, r, http.StatusAccepted, engine.View{Incident: done.Incident}, done.Err.Error())
-	case done.Err != nil:
-		a.fail(w, r, done.Err)
-	default:
-		a.acted(w, r, http.StatusCreated, engine.View{Incident: done.Incident}, "")
-	}
+	a.done(w, r, http.StatusCreated, done)
 }

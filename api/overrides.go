@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/engine"
@@ -178,8 +177,8 @@ func (a *API) changed(w http.ResponseWriter, r *http.Request, status int, out an
 
 // override reads the body as an override of a schedule.
 func (a *API) override(s *oncall.Schedule, b Override) (o oncall.Override, err error) {
-	if strings.TrimSpace(b.By) == "" {
-		return o, invalid("by", `say who you are: "by" is empty`)
+	if err := signed(b.By); err != nil {
+		return o, err
 	}
 	kinds := map[oncall.Kind]string{oncall.Take: b.Take, oncall.Add: b.Add, oncall.Remove: b.Remove, oncall.Replace: b.Replace}
 	for kind, user := range kinds {

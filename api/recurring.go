@@ -131,8 +131,8 @@ func (a *API) putRecurring(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b Recurrence) plan(name string) (p engine.Plan, err error) {
-	if strings.TrimSpace(b.By) == "" {
-		return p, invalid("by", `say who you are: "by" is empty`)
+	if err := signed(b.By); err != nil {
+		return p, err
 	}
 	p = engine.Plan{
 		Name: name, Cron: b.Cron, TimeZone: b.TimeZone, Comment: b.Comment, CreatedBy: b.By, ExpireWhenResolved: b.ExpireWhenResolved,

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/engine"
@@ -317,6 +318,14 @@ func (a *API) endSilence(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.PathValue("id")
 	a.silenced(w, r, http.StatusOK, id, a.o.Engine.Do(r.Context(), engine.ExpireSilence{ID: id, By: by}))
+}
+
+// signed says who is missing where a body's "by" names nobody.
+func signed(by string) error {
+	if strings.TrimSpace(by) == "" {
+		return invalid("by", `say who you are: "by" is empty`)
+	}
+	return nil
 }
 
 func who(r *http.Request) (string, error) {

@@ -156,8 +156,8 @@ func (a *API) postCorrection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k := engine.Correction{SLO: r.PathValue("name"), Reason: body.Reason, CreatedBy: body.By}
-	if strings.TrimSpace(body.By) == "" {
-		a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
+	if err := signed(body.By); err != nil {
+		a.fail(w, r, err)
 		return
 	}
 	for _, side := range []struct {

@@ -114,8 +114,8 @@ func (a *API) postSwap(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) swap(b Swapping) (s engine.Swap, err error) {
 	s = engine.Swap{Schedule: b.Schedule, User: b.User, With: b.With, CreatedBy: b.By}
-	if strings.TrimSpace(b.By) == "" {
-		return s, invalid("by", `say who you are: "by" is empty`)
+	if err := signed(b.By); err != nil {
+		return s, err
 	}
 	schedule := a.o.Engine.Schedule(b.Schedule)
 	if schedule == nil {
@@ -152,8 +152,8 @@ func (a *API) postConsent(verb engine.SwapVerb) http.HandlerFunc {
 			a.fail(w, r, err)
 			return
 		}
-		if strings.TrimSpace(body.By) == "" {
-			a.fail(w, r, invalid("by", `say who you are: "by" is empty`))
+		if err := signed(body.By); err != nil {
+			a.fail(w, r, err)
 			return
 		}
 		a.swapped(w, r, http.StatusOK, a.o.Engine.Do(r.Context(), engine.SettleSwap{ID: r.PathValue("id"), Verb: verb, By: body.By}))

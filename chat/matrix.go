@@ -145,22 +145,7 @@ func (m *Matrix) call(ctx context.Context, method, path string, q url.Values, in
 
 // Run syncs until ctx ends, and then returns nil. Trouble is in Health.
 func (m *Matrix) Run(ctx context.Context) error {
-	defer m.down(nil)
-	var b backoff
-	for ctx.Err() == nil {
-		err := m.sync(ctx, &b)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		m.down(err)
-		m.log.Warn("Matrix is not connected", "err", err)
-		pause := b.next()
-		var soon *TooSoon
-		if errors.As(err, &soon) {
-			pause = min(max(pause, soon.After), lastWait)
-		}
-		wait(ctx, pause)
-	}
+	m.keep(ctx, "Matrix", m.log, m.sync)
 	return nil
 }
 

@@ -161,22 +161,7 @@ func (e *telegramError) Unwrap() []error { return []error{e.error, e.fault} }
 
 // Run polls until ctx ends, and then returns nil. Trouble is in Health.
 func (t *Telegram) Run(ctx context.Context) error {
-	defer t.down(nil)
-	var b backoff
-	for ctx.Err() == nil {
-		err := t.poll(ctx, &b)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		t.down(err)
-		t.log.Warn("Telegram is not connected", "err", err)
-		pause := b.next()
-		var soon *TooSoon
-		if errors.As(err, &soon) {
-			pause = min(max(pause, soon.After), lastWait)
-		}
-		wait(ctx, pause)
-	}
+	t.keep(ctx, "Telegram", t.log, t.poll)
 	return nil
 }
 

@@ -178,6 +178,26 @@ func ask(ctx context.Context, desk Desk, log *slog.Logger, r Request) (reply Rep
 // notUnderstood is what somebody hears who spoke to us and used no verb that we know.
 const notUnderstood = "I did not understand that. Say `ack 12`, `resolve 12`, `escalate 12`, `snooze 12 30m`, `note 12 …`, `who`, `page ana …` or `help`."
 
+// keep calls turn until ctx ends, after an error not before backoff and service allow it. Turn resets the backoff when it is well.
+func (p *pulse) keep(ctx context.Context, name string, log *slog.Logger, turn func(context.Context, *backoff) error) {
+	defer p.down(nil)
+	var b backoff
+	for ctx.Err() == nil {
+		err := turn(ctx, &b)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		p.down(err)
+		log.Warn(name+" is not connected", "err", err)
+		pause := b.next()
+		var soon *TooSoon
+		if errors.As(err, &soon) {
+			pause = min(max(pause, soon.After), lastWait)
+		}
+		wait(ctx, pause)
+	}
+}
+
 // wait passes d; false if ctx ended first.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
