@@ -56,7 +56,7 @@ type checker struct {
 	open      []*bladder          // those of them that are, by their numbers
 	bundles   map[string][]string // the pages that a bundle stands for
 	turns     map[string]int      // round robin's pointers, by policy and step
-	unsure    map[string]bool     // those that cannot be known
+	modulo    map[string]int      // of what they are known only up to a multiple of this; 1: not at all
 	ago       time.Duration       // so long ago is meant by who is on call; else now
 	died      bool                // and was not started since
 	left      []bpage             // the pages of the turn that is looked at
@@ -86,7 +86,7 @@ type boverride struct {
 
 func newChecker(w *breaker) *checker {
 	return &checker{
-		w: w, ladders: map[int]*bladder{}, bundles: map[string][]string{}, turns: map[string]int{}, unsure: map[string]bool{},
+		w: w, ladders: map[int]*bladder{}, bundles: map[string][]string{}, turns: map[string]int{}, modulo: map[string]int{},
 		asked: map[string][]engine.Action{},
 	}
 }
@@ -121,7 +121,8 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 		if l == nil || !moves && !worse || has(func(e incident.Event) bool { return e.By != "" }) {
 			return false
 		}
-		if step, cycle, more := l.following(); worse && more && !l.paused && l.status == incident.Triggered && l.next.set && l.next.lo <= now && p.place == fmt.Sprintf("%d.%d", step, cycle) {
+		if step, cycle, more := l.following(); worse && more && !l.paused && l.status == incident.Triggered && l.next.set && l.next.lo <= now &&
+			p.place == fmt.Sprintf("%d.%d", step, cycle) && slices.ContainsFunc(c.targetsOf(l, step), func(s seat) bool { return s.hears(p) }) {
 			l.sent(p, now)
 			return true
 		}
@@ -596,25 +597,34 @@ func (c *checker) targetsOf(l *bladder, step int) []seat {
 }
 
 // takeTurn finds whose turn it is, and holds that the page goes there. Turns that were taken in one turn of the engine, or
-// right before a crash, may be seen in any order: then the next one that is seen alone tells where the pointer is.
+// right before a crash, may be seen in any order: then the next one that is seen alone tells where the pointer is, as far
+// as so many targets can tell.
 func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 	key := fmt.Sprintf("%s/%d", l.policy.Name, step)
-	hard := c.crowd || c.w.crashed >= 0 && c.w.up == c.w.elapsed
+	cut := c.w.e == nil // the turn died among its sends: some of them were not let out
+	n := len(l.policy.Steps[step-1].Notify)
+	unsure := c.modulo[key]%n != 0
+	hard := c.crowd || cut || c.w.crashed >= 0 && c.w.up == c.w.elapsed
 	for skip := 0; ; {
 		who, i := c.whoseTurn(l, step, skip)
 		if who == nil {
 			break
 		}
 		hers := slices.ContainsFunc(who, func(s seat) bool { return s.user == p.user && s.receiver == p.receiver })
-		if hers && (hard || c.unsure[key]) {
-			hers = slices.Equal(c.together(p), names(who))
+		if hers && (hard || unsure) {
+			seen, all := c.together(p), names(who)
+			hers = slices.Equal(seen, all) || cut && !slices.ContainsFunc(seen, func(s string) bool { return !slices.Contains(all, s) })
 		}
 		switch {
 		case hers:
 			c.turns[key] += i + 1
-			c.unsure[key] = hard
+			if hard {
+				c.modulo[key] = 1
+			} else if unsure {
+				c.modulo[key] = n
+			}
 			return who
-		case !hard && !c.unsure[key]:
+		case !hard && !unsure:
 			l.fail("round robin goes in turn", "step %d paged %s%s, and it is the turn of %v", step, p.user, p.receiver, who)
 		}
 		skip = i + 1

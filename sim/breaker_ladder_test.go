@@ -614,7 +614,9 @@ func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
 	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
 		var i int
 		who, i = l.c.whoseTurn(l, step, 0)
-		l.c.turns[fmt.Sprintf("%s/%d", l.policy.Name, step)] += i + 1
+		key := fmt.Sprintf("%s/%d", l.policy.Name, step)
+		l.c.turns[key] += i + 1
+		l.c.modulo[key] = 1
 	}
 	l.begun(step, cycle, who, exactly(then))
 	for _, r := range l.runs {
@@ -628,6 +630,15 @@ func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
 	}
 }
 
+// moved tells by the API whether the ladder went on by then: it says when it next does. One that ends with its first step
+// goes on at no time once that has begun; any other that does not is paused, or somebody has it.
+func (l *bladder) moved(by time.Duration) bool {
+	if at, ok := l.c.nextAt(l.n); ok {
+		return at > by
+	}
+	return !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly && !l.silent && !l.c.hasIt(l.n)
+}
+
 // quietly lets a step begin that pages nobody at once: all whom it is for wait to be told.
 func (l *bladder) quietly(t time.Duration) {
 	l.wake(t)
@@ -635,7 +646,7 @@ func (l *bladder) quietly(t time.Duration) {
 		return
 	}
 	step, cycle, more := l.following()
-	if !more || l.snoozed.set {
+	if !more || l.snoozed.set || l.hazy && !l.moved(t) {
 		return
 	}
 	who := l.c.targetsOf(l, step)
@@ -645,6 +656,13 @@ func (l *bladder) quietly(t time.Duration) {
 	if len(who) > 0 && !slices.ContainsFunc(who, func(s seat) bool { return s.receiver != "" || s.soonest() == 0 }) {
 		l.begin(step, cycle, bpage{user: who[0].user}, t)
 	}
+}
+
+// hears tells whether the page is one that this person or channel gets at once.
+func (s seat) hears(p bpage) bool {
+	return s.user == p.user && s.receiver == p.receiver && (s.receiver != "" || slices.ContainsFunc(s.rules, func(r escalation.Rule) bool {
+		return r.After == 0 && slices.Contains(r.Via, p.via)
+	}))
 }
 
 // soonest is how long after a page somebody first hears of it.
