@@ -281,6 +281,8 @@ func (c *Core) take(in Input) Answer {
 		return Answer{}
 	case Hello:
 		return Answer{}
+	case Resumed:
+		return c.resumed()
 	case Ping:
 		return c.ping(in)
 	case Peers:

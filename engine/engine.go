@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,7 @@ type Engine struct {
 	swamped atomic.Bool            // the backlog is past its limit
 	lag     atomic.Int64           // by how many nanoseconds the last turn was late for what was due
 	retryAt time.Duration          // elapsed
+	looked  time.Duration          // elapsed; see wasAway
 	tails   []tail
 
 	observe   func([]router.Effect)
@@ -144,6 +146,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.turn([]request{{in: e.inherited}}); err != nil {
 		return err
 	}
+	e.looked = e.now().Elapsed
 	nap := time.NewTimer(0)
 	defer nap.Stop()
 	for {
@@ -156,6 +159,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		case r := <-e.queue:
 			requests = e.take(r)
 		case <-nap.C:
+		}
+		if e.wasAway() {
+			e.log.Warn("nobody looked at the clock for a while: the machine was suspended, or the process stopped; alerts go on as after a restart")
+			requests = slices.Insert(requests, 0, request{in: Resumed{}})
 		}
 		if err := e.turn(requests); err != nil {
 			return err

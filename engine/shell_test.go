@@ -295,6 +295,26 @@ func TestASuspendedMachinePagesWithinASecondOfWaking(t *testing.T) {
 	})
 }
 
+// TestNothingEndsBecauseTheMachineWasSuspended: nobody could repeat what fires.
+func TestNothingEndsBecauseTheMachineWasSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := run(t)
+		if err := s.fire("alertname", "Lag"); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(time.Minute)
+		s.slept.Store(int64(2 * time.Hour)) // past the end that its sender gave it
+		s.pass(longestNap)
+		if v, err := s.e.Incident(t.Context(), 1); err != nil || v.Status != incident.Triggered || !v.Firing {
+			t.Fatalf("right after waking up: %+v, %v", v.Incident, err)
+		}
+		s.pass(5*time.Minute + time.Second) // resolve_timeout, and nobody repeats it
+		if v, err := s.e.Incident(t.Context(), 1); err != nil || v.Status != incident.Resolved {
+			t.Errorf("five minutes after waking up, with no repeat: %+v, %v", v.Incident, err)
+		}
+	})
+}
+
 func TestAnAlertIsNotAnsweredForBeforeItIsOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := run(t)

@@ -349,6 +349,14 @@ func (r *Router) forgive(g *group) {
 	r.finish(g)
 }
 
+// Resumed says that nobody could reach us for a while, until now: what fires does so for at least the resolve timeout
+// from now, as after a restart (SPEC §5.8).
+func (r *Router) Resumed(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.table.restored(now.Round(0), r.opts.ResolveTimeout)
+}
+
 // Shifted says that the clock was set by so much: every instant that was measured by it moves along, so that what was
 // to come in five minutes still does. Alerts fire on for as long as they would have (SPEC §5.8).
 func (r *Router) Shifted(by time.Duration) []Effect {

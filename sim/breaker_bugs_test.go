@@ -19,6 +19,7 @@ type plant struct {
 	send   func(w *breaker, s engine.Send, done func(engine.Verdict)) (taken bool) // what becomes of a send
 	reload func(w *breaker, was *engine.Config) *engine.Config                     // what it takes for the new configuration
 	late   time.Duration                                                           // by how much the loop oversleeps
+	dozy   bool                                                                    // it does not notice that it was suspended
 	fast   float64                                                                 // how much faster its clocks run; 0: they do not
 }
 
@@ -180,6 +181,7 @@ var plants = []struct {
 			return true
 		}}
 	}},
+	{"what fires resolves when the machine wakes up", func() *plant { return &plant{dozy: true} }},
 	{"the engine's clock runs fast, and steps come early", func() *plant { return &plant{fast: 1.01} }},
 	{"the loop oversleeps, and steps come late", func() *plant { return &plant{late: 2 * time.Second} }},
 }

@@ -126,7 +126,9 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 			l.sent(p, now)
 			return true
 		}
-		if m, _ := l.due(p, now); !moves || m == nil || l.keys[p.key] != nil {
+		// The newest of the turn is that of the catch-all that comes now.
+		fresh := p.place == incident.CatchAll && c.newest(p) && has(func(e incident.Event) bool { return e.Kind == incident.CatchAll })
+		if m, _ := l.due(p, now); !moves || m == nil || l.keys[p.key] != nil || fresh {
 			return false
 		}
 		l.sent(p, now)
@@ -194,7 +196,11 @@ func (c *checker) happened(e incident.Event, t time.Duration) {
 	if l == nil {
 		c.fail("the timeline explains every page", "%s: %s, and it never opened", e.Incident, e.Kind)
 	}
-	c.w.note("%s %s %s%s%s", e.Incident, e.Kind, e.By, e.User, e.Receiver)
+	why := ""
+	if e.Kind == incident.Note {
+		why = ": " + e.Reason
+	}
+	c.w.note("%s %s %s%s%s%s", e.Incident, e.Kind, e.By, e.User, e.Receiver, why)
 	switch e.Kind {
 	case incident.ResolvedEvent:
 		c.resolved(l, e, t)
@@ -380,6 +386,9 @@ func (c *checker) weigh() {
 				l.fired = l.fired[:0]
 			}
 			l.fired = append(l.fired, s.labels)
+		}
+		if hazy && all == 0 && l.silent {
+			l.held = true // the engine took one to fire, silenced, when it said so
 		}
 		if l.held = loud == 0 && (all > 0 || l.held && slices.ContainsFunc(l.ever, c.silencedAlert)); all > 0 {
 			l.firedAt = c.w.elapsed
@@ -633,15 +642,27 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 	return nil
 }
 
-// together are all those whom the turn that is looked at paged in the same place, sorted.
+// together are all those whom the turn that is looked at paged by beginning the same step, sorted.
 func (c *checker) together(p bpage) (who []string) {
+	l := c.ladders[p.incident]
 	for _, o := range c.left {
-		if name := o.user + o.receiver; o.incident == p.incident && o.place == p.place && !slices.Contains(who, name) {
+		name := o.user + o.receiver
+		if o.incident != p.incident || o.place != p.place || l.keys[o.key] != nil || slices.Contains(who, name) {
+			continue
+		}
+		if m, _ := l.due(o, c.w.elapsed); m == nil { // what was begun before has the same place where the ladder begins anew
 			who = append(who, name)
 		}
 	}
 	slices.Sort(who)
 	return who
+}
+
+// newest tells whether nobody is paged in the same place, by the same method, after this page in the turn that is looked at.
+func (c *checker) newest(p bpage) bool {
+	return !slices.ContainsFunc(c.left, func(o bpage) bool {
+		return o.number > p.number && o.incident == p.incident && o.place == p.place && o.user == p.user && o.via == p.via && o.receiver == p.receiver
+	})
 }
 
 func names(seats []seat) (list []string) {

@@ -95,6 +95,7 @@ type bladder struct {
 	hoursSince        time.Duration
 	held, paused      bool            // held back by silences, as far as can be told; and surely
 	hazy              bool            // it cannot be told
+	guessing          bool            // what is laid out was not seen to leave
 	silent            bool            // the history says that paging is paused
 	fired, ever       []router.Labels // the alerts that fire, or that fired last; and all
 	firedAt           time.Duration   // when any did
@@ -440,13 +441,13 @@ func (l *bladder) noted(e incident.Event, t time.Duration) {
 		l.stop(mine)
 		l.watch(t)
 	case strings.HasPrefix(e.Reason, "support hours began"):
+		if step, cycle, more := l.following(); l.status == incident.Triggered && more && !l.ended && l.next.set && l.next.lo <= t && !l.snoozed.set {
+			l.unseen(step, cycle, t, false) // after a sleep a step of the old ladder may have been overdue, too
+		}
 		was := l.high
 		l.rate()
 		if !l.high || was {
 			l.fail("support hours begin when they do", "they began")
-		}
-		if step, cycle, more := l.following(); l.status == incident.Triggered && more && !l.ended && l.next.set && l.next.lo <= t && !l.snoozed.set {
-			l.unseen(step, cycle, t, false) // after a sleep a step of the old ladder may have been overdue, too
 		}
 		if l.status == incident.Triggered {
 			l.acks = nil
@@ -482,6 +483,9 @@ func (l *bladder) page(s seat, place string, step int, begin window) {
 		if old.user == s.user && old.receiver == s.receiver {
 			for _, m := range old.messages {
 				switch {
+				case m.fate == waiting && (l.c.w.e == nil || l.guessing) && m.due.set && m.due.lo <= l.c.w.elapsed: // it may have come first
+					m.fate, m.hidden = inFlight, true
+					m.due.hi = forever
 				case m.fate == waiting:
 					m.fate = dropped
 				case m.hidden: // it goes on, if it was let out at all
@@ -516,9 +520,17 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	if l.paused {
 		l.fail("a silence holds from its 200 on", "%s left", what)
 	}
+	if step, cycle, more := l.following(); more && l.status == incident.Triggered && !l.ended && !l.snoozed.set && l.next.set && l.next.lo <= t &&
+		p.place == fmt.Sprintf("%d.%d", step, cycle) && l.c.newest(p) && l.policy.Steps[step-1].Assign != escalation.AssignRoundRobin &&
+		slices.ContainsFunc(l.c.targetsOf(l, step), func(s seat) bool { return s.hears(p) }) {
+		l.begin(step, cycle, p, t) // an older page to the same address was overdue, too, and this one has replaced it
+	}
 	m, r := l.due(p, t)
 	if m == nil || m.hidden && r.walk != l.walk { // the ladder was begun anew since, and the same step comes again
 		step, cycle, more := l.following()
+		if m != nil && more && !slices.ContainsFunc(l.c.targetsOf(l, step), func(s seat) bool { return s.hears(p) }) {
+			more = false
+		}
 		if more && !l.ended && p.place == fmt.Sprintf("%d.%d", step, cycle) {
 			l.begin(step, cycle, p, t)
 			m, r = l.due(p, t)
@@ -618,7 +630,9 @@ func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
 		l.c.turns[key] += i + 1
 		l.c.modulo[key] = 1
 	}
+	l.guessing = true
 	l.begun(step, cycle, who, exactly(then))
+	l.guessing = false
 	for _, r := range l.runs {
 		for _, m := range r.messages {
 			if r.place == fmt.Sprintf("%d.%d", step, cycle) && m.fate == waiting && m.due.hi <= then {
@@ -641,12 +655,15 @@ func (l *bladder) moved(by time.Duration) bool {
 
 // quietly lets a step begin that pages nobody at once: all whom it is for wait to be told.
 func (l *bladder) quietly(t time.Duration) {
+	if l.hazy && !l.moved(t) {
+		return
+	}
 	l.wake(t)
 	if l.status != incident.Triggered || l.paused || l.ended || !l.next.set || l.next.lo > t {
 		return
 	}
 	step, cycle, more := l.following()
-	if !more || l.snoozed.set || l.hazy && !l.moved(t) {
+	if !more || l.snoozed.set {
 		return
 	}
 	who := l.c.targetsOf(l, step)

@@ -47,7 +47,9 @@ type breaker struct {
 	up      time.Duration  // since when it runs and is awake
 	crashed time.Duration  // when it last crashed; -1: never
 	back    time.Duration
+	dozed   time.Duration // since then
 	asleep  time.Duration // until then the machine is suspended
+	away    time.Duration // until then Prometheus posts nothing
 	dying   int           // the machine loses its power inside the so manieth send from now; 0: it does not
 
 	sources []*bsource
@@ -64,7 +66,7 @@ type breaker struct {
 
 // bcounts are the figures of a world.
 type bcounts struct {
-	Turns, Crashes, Cut, Sends, Pages, Incidents, Actions, Jumps, Reloads, Silences, Overrides, Full, Suspended int
+	Turns, Crashes, Cut, Sends, Pages, Incidents, Actions, Jumps, Reloads, Silences, Overrides, Full, Suspended, Outages int
 }
 
 func (c *bcounts) add(o bcounts) {
@@ -81,6 +83,7 @@ func (c *bcounts) add(o bcounts) {
 	c.Overrides += o.Overrides
 	c.Full += o.Full
 	c.Suspended += o.Suspended
+	c.Outages += o.Outages
 }
 
 // A bsource is an alert that Prometheus keeps sending.
@@ -349,6 +352,9 @@ func (w *breaker) run() {
 			w.note("awake")
 			w.asleep, w.up = 0, w.elapsed
 			w.check.booted()
+			if w.elapsed-w.dozed > 10*time.Second && (w.plant == nil || !w.plant.dozy) {
+				w.step(engine.Resumed{}) // what its loop says when it looks at the clock again
+			}
 		}
 		w.arrive()
 		w.settle()
@@ -556,7 +562,10 @@ func (w *breaker) act(a engine.Action, tries int) {
 
 // send is what Prometheus posts about a source now.
 func (w *breaker) send(s *bsource) {
-	s.resend = w.elapsed + resendEvery
+	if s.resend = w.elapsed + resendEvery; w.elapsed < w.away {
+		s.resend = w.away + time.Duration(w.rand.IntN(60))*time.Second
+		return
+	}
 	a := router.Alert{Labels: s.labels, StartsAt: s.since, EndsAt: w.wall().Add(resendFor), UpdatedAt: w.wall()}
 	if s.over {
 		a.EndsAt = w.wall()
@@ -693,16 +702,41 @@ func (w *breaker) fill() {
 			})
 		})
 	}
-	for range often(0.01) {
+	for range often(0.02) {
 		w.at(sometime(), "", func(w *breaker) {
 			if w.e != nil && w.asleep == 0 && !w.unsaved() {
 				w.counts.Suspended++
-				w.asleep = w.elapsed + time.Duration(2+w.rand.IntN(100))*time.Second
+				w.dozed = w.elapsed
+				w.asleep = w.elapsed + time.Duration(2+w.rand.IntN(one(w.rand, 100, 1000, 4*3600)))*time.Second
 				w.note("suspended until %s", FormatElapsed(w.asleep))
 			}
 		})
 	}
+	for range often(0.01) {
+		w.at(sometime(), "", (*breaker).outage)
+	}
 	w.deeds = slices.DeleteFunc(w.deeds, func(d bdeed) bool { return w.skip[d.order] })
+}
+
+// outage keeps Prometheus from posting for a while. Longer than its alerts last without being repeated, and nobody can say
+// which of them fire.
+func (w *breaker) outage() {
+	length := time.Duration(w.rand.IntN(int(resendFor - resendEvery - 31*time.Second)))
+	if long := chance(w.rand, 50); long {
+		length = resendFor + time.Duration(w.rand.IntN(3600))*time.Second
+		for _, s := range w.sources {
+			s.accepted, s.spoken = -1, -1
+		}
+		w.check.weigh()
+	}
+	w.note("Prometheus posts nothing for %s", length)
+	w.counts.Outages++
+	for _, s := range w.sources { // what it would have sent, it sends when it is back
+		if s.resend != forever {
+			s.resend = max(s.resend, w.elapsed+length+time.Duration(w.rand.IntN(30))*time.Second)
+		}
+	}
+	w.away = w.elapsed + length
 }
 
 // unsaved tells whether a crash would lose what was answered for in memory only.

@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/midwatch/midwatch/heartbeat"
+)
+
+// awayAfter is for how long the loop must not have looked at the clock before it counts as away: it looks at least every
+// longestNap, and a turn takes seconds at the very most. Senders repeat what fires once a minute or so.
+const awayAfter = 10 * time.Second
+
+// Resumed says that nobody looked for a while, until now: the machine was suspended, or the process stopped. Time went
+// on meanwhile (SPEC §5.12), but nothing could arrive. As after a restart, nothing resolves and no heartbeat is late
+// because of that (SPEC §5.8). It comes before what arrived since.
+type Resumed struct{}
+
+func (Resumed) input() {}
+
+func (c *Core) resumed() Answer {
+	c.router.Resumed(c.now)
+	for _, name := range c.hearts.order {
+		p := c.hearts.pulses[name]
+		c.stepHeart(p, heartbeat.Restarted{Unsure: slices.ContainsFunc(p.sources, c.fires)})
+	}
+	return Answer{}
+}
+
+// wasAway tells whether the loop did not look at the clock for so long that it must say so. It is the loop's own, and
+// called with every look.
+func (e *Engine) wasAway() bool {
+	now := e.now().Elapsed
+	away := now - e.looked
+	e.looked = now
+	return away > awayAfter
+}
