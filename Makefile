@@ -55,7 +55,7 @@ sim-long: ## the long forms of the simulated and random proofs, a million simula
 	MIDWATCH_LONG=1 $(GO) test -timeout 12h -v -run 'TestBreaker$$' ./sim
 	MIDWATCH_LONG=1 $(GO) test -timeout 3h ./oncall ./escalation ./router ./engine ./slo
 
-kill: ## 2,000 kill -9 of the real binary
+kill: ## 3,000 kill -9 of the real binary
 	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
 
 bench: ## Go benchmarks of the packages on the hot path

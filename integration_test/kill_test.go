@@ -20,7 +20,7 @@ import (
 func TestKillNine(t *testing.T) {
 	rounds := 60
 	if long() {
-		rounds = 2000
+		rounds = 3000
 	}
 	from := seed(t)
 	s := &siege{
