@@ -126,7 +126,7 @@ func (c *Core) actLate(l *live, past *incident.Incident, a Action) Answer {
 // subject finds the incident an action is about: by its id, or the only open one.
 func (c *Core) subject(a Action) (*live, *incident.Incident, error) {
 	switch {
-	case a.By == "":
+	case strings.TrimSpace(a.By) == "":
 		return nil, nil, refuse("invalid", "by", "say who you are: \"by\" is empty")
 	case utf8.RuneCountInString(a.By) > maxName:
 		return nil, nil, refuse("invalid", "by", "\"by\" is longer than %d characters", maxName)

@@ -1,14 +1,11 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/router"
@@ -54,6 +51,7 @@ type account struct {
 	fires  map[string]bool // its alerts that fire, as the Budget knows it
 	kept   time.Time       // when it was last written
 	heard  slo.All         // what is to be taken in before this call of the router is over
+	looked *look           // at its SLO, when it was read; nil: not yet
 }
 
 // accountRecord is its stored form.
@@ -64,23 +62,6 @@ type accountRecord struct {
 	Budget slo.Budget        `json:"budget"`
 	Fires  []string          `json:"fires,omitempty"`
 }
-
-// A Correction excludes bad time from an SLO's budgets: it was planned, or nobody's fault. The budget stays as large as it is.
-type Correction struct {
-	Number    int       `json:"number"`
-	SLO       string    `json:"slo"`
-	From      time.Time `json:"from"`
-	To        time.Time `json:"to"`
-	Reason    string    `json:"reason"`
-	CreatedBy string    `json:"created_by"`
-	CreatedAt time.Time `json:"created_at"`
-	Gone      bool      `json:"gone,omitempty"` // it was taken back; only its number is kept
-}
-
-// ID names it: CORR-1.
-func (k Correction) ID() string { return fmt.Sprintf("CORR-%d", k.Number) }
-
-func (k Correction) input() slo.Correction { return slo.Correction{ID: k.ID(), From: k.From, To: k.To} }
 
 // ledger is all accounts, and how alerts find theirs.
 type ledger struct {
@@ -122,26 +103,73 @@ func (c *Core) indexSLOs() {
 	}
 }
 
-// useSLOs counts for those of the configuration, and for no others.
+// useSLOs counts for those of the configuration, and for no others. A budget of values by which its SLO is no longer split
+// goes as if the SLO did: nothing that is counted now would ever reach it. One in which nothing is left goes quietly.
 func (c *Core) useSLOs() {
 	g := &c.ledger
 	for _, key := range slices.Sorted(maps.Keys(g.accounts)) {
 		a := g.accounts[key]
 		a.rule = g.rules[a.name]
-		if a.rule != nil {
-			c.unit()
-			c.count(key, a, slo.Reloaded{})
-			continue
-		}
 		c.unit()
-		for _, l := range c.breaches(a) {
-			c.overNow(l, "the SLO is no longer in the configuration")
+		switch {
+		case a.rule == nil:
+			c.closeAccount(key, a, "the SLO is no longer in the configuration")
+		case !splitBy(a.labels, a.rule.Objective.Spec().By):
+			c.closeAccount(key, a, "the SLO is split otherwise now, so that this budget counts no more")
+		default:
+			c.lookAt(key, a)
+			if len(a.fires) == 0 && len(a.heard) == 0 && a.budget.Idle(a.rule.Objective) {
+				c.dropAccount(key)
+			}
 		}
-		delete(g.accounts, key)
-		c.put(prefSLO+key, nil)
-		c.agenda.set("slo/"+key, zeroTime)
 	}
 	c.auditSLOs()
+}
+
+// splitBy says whether there are values of these labels, and of no others.
+func splitBy(labels map[string]string, by []string) bool {
+	for _, label := range by {
+		if _, has := labels[label]; !has {
+			return false
+		}
+	}
+	return len(labels) == len(by)
+}
+
+// closeAccount ends the incidents of an account, and drops it.
+func (c *Core) closeAccount(key string, a *account, why string) {
+	for _, l := range c.breaches(a) {
+		c.overNow(l, why)
+	}
+	c.dropAccount(key)
+}
+
+func (c *Core) dropAccount(key string) {
+	delete(c.ledger.accounts, key)
+	c.put(prefSLO+key, nil)
+	c.agenda.set("slo/"+key, zeroTime)
+}
+
+// lookAt lets a budget look at its SLO, which may be another one than before.
+func (c *Core) lookAt(key string, a *account) {
+	if len(a.heard) > 0 {
+		c.count(key, a, slo.Reloaded{})
+		return
+	}
+	l := a.looked
+	if a.looked = nil; l == nil {
+		l = a.look(a.rule, c.now)
+	}
+	was := a.budget
+	a.budget = l.budget
+	for _, e := range l.effects {
+		c.breached(a, e)
+	}
+	if l.quiet(was) {
+		c.agenda.set("slo/"+key, a.budget.Due())
+		return
+	}
+	c.keepAccount(key, a)
 }
 
 // auditSLOs compares what accounts believe to fire with the table of alerts: after a start, a reload, or a crash between two
@@ -270,7 +298,7 @@ func (c *Core) countStirred() {
 // count steps a budget, does what follows, and keeps it.
 func (c *Core) count(key string, a *account, more ...slo.Input) {
 	in := append(a.heard, more...)
-	a.heard = nil
+	a.heard, a.looked = nil, nil
 	var effects []slo.Effect
 	if len(in) == 1 {
 		a.budget, effects = a.budget.Step(in[0], c.now, a.rule.Objective)
@@ -284,247 +312,13 @@ func (c *Core) count(key string, a *account, more ...slo.Input) {
 		c.agenda.set("slo/"+key, a.budget.Due())
 		return // minutes that are lost are asked for again
 	}
+	c.keepAccount(key, a)
+}
+
+func (c *Core) keepAccount(key string, a *account) {
 	a.kept = c.now
 	c.put(prefSLO+key, encode("slo", accountRecord{a.name, a.by, a.labels, a.budget, slices.Sorted(maps.Keys(a.fires))}))
 	c.agenda.set("slo/"+key, a.budget.Due())
-}
-
-// breached translates what a budget says into what becomes of its incidents.
-func (c *Core) breached(a *account, e slo.Effect) {
-	switch e := e.(type) {
-	case slo.Opened:
-		c.breach(a, "", e.Verdict)
-	case slo.Reopened:
-		c.breach(a, "", e.Verdict)
-	case slo.Crossed:
-		c.breach(a, e.Threshold, e.Verdict)
-	case slo.Raised:
-		if l := c.breachOf(a, ""); l != nil {
-			c.saySLO(l, incident.SLOBreached, e.Severity, e.Reason)
-			c.become(l, incident.Worsened{Severity: e.Severity, Reason: e.Reason})
-		}
-	case slo.Lowered:
-		if l := c.breachOf(a, ""); l != nil {
-			c.become(l, incident.Eased{Severity: e.To, Reason: e.Reason})
-		}
-	case slo.Cleared:
-		if l := c.breachOf(a, ""); l != nil {
-			c.saySLO(l, incident.SLOCleared, "", e.Reason)
-			c.overNow(l, e.Reason)
-		}
-	case slo.Rearmed:
-		if l := c.breachOf(a, e.Threshold); l != nil {
-			c.saySLO(l, incident.SLOCleared, "", e.Reason)
-			c.overNow(l, e.Reason)
-		}
-	case slo.Annotated:
-		for _, l := range c.breaches(a) {
-			if l.incident.Open() {
-				c.happened(incident.Event{Kind: incident.Note, Incident: l.incident.ID(), Text: e.Reason, Reason: "what was known changed"})
-			}
-		}
-	case slo.Refused:
-		c.ledger.refused++
-		c.happened(incident.Event{Kind: incident.Note, Text: fmt.Sprintf("slo %s%s: %s was not taken in", a.name, shownBy(a.by), e.What), Reason: e.Reason})
-	}
-}
-
-// breachOf is the live incident of an account; of a budget threshold, if one is named. Nil: there is none.
-func (c *Core) breachOf(a *account, threshold string) *live {
-	return c.live[c.identities[a.identity(threshold)]]
-}
-
-func (a *account) identity(threshold string) incident.Identity {
-	return incident.Identity{SLO: a.name, By: a.by, Threshold: threshold}
-}
-
-// breaches are all live incidents of an account.
-func (c *Core) breaches(a *account) (all []*live) {
-	names := []string{""}
-	if a.rule != nil {
-		for _, t := range a.rule.Objective.Thresholds() {
-			names = append(names, t.Name)
-		}
-	} else {
-		names = append(names, a.budget.Crossed...)
-	}
-	for _, name := range names {
-		if l := c.breachOf(a, name); l != nil {
-			all = append(all, l)
-		}
-	}
-	return all
-}
-
-// breach opens the incident of a breach, or brings it back.
-func (c *Core) breach(a *account, threshold string, v slo.Verdict) {
-	title := a.name + shownBy(a.by) + ": the error budget burns too fast"
-	if threshold != "" {
-		title = fmt.Sprintf("%s%s: %s of the error budget is gone", a.name, shownBy(a.by), percent(v.Consumed))
-	}
-	labels := map[string]string{"alertname": alertBurn, labelSLO: a.name, "severity": v.Severity}
-	if service := a.rule.Objective.Spec().Service; service != "" {
-		labels["service"] = service
-	}
-	if threshold != "" {
-		labels["threshold"] = threshold
-	}
-	maps.Copy(labels, a.labels)
-	annotations := map[string]string{"summary": title, "description": v.Reason}
-	if burn := budgetLeft(v); burn != "" {
-		annotations["budget"] = burn
-	}
-	maps.Copy(annotations, a.rule.Annotations)
-	id := a.identity(threshold)
-	l := c.live[c.identities[id]]
-	number := c.last + 1
-	if l != nil && !l.incident.Open() {
-		number = l.incident.Number
-	}
-	c.happened(incident.Event{
-		Kind: incident.SLOBreached, Incident: incident.ID(number), Severity: v.Severity, Text: orElse(v.Threshold, threshold), Reason: v.Reason,
-	})
-	behind := c.behind(a)
-	switch {
-	case l != nil && !l.incident.Open():
-		l.moved = 0
-		l.standIn(true)
-		c.adopt(l, behind)
-		c.become(l, incident.Back{Severity: v.Severity, Reason: v.Reason})
-	case l == nil:
-		c.last++
-		l = newLive()
-		in := incident.Begun{
-			Number: c.last, Identity: id, Title: shortened(title, maxTitle), Severity: v.Severity, Policy: a.rule.Policy, Labels: labels,
-			Annotations: annotations, AutoResolve: true, Reason: v.Reason,
-		}
-		c.live[c.last], c.identities[id] = l, c.last
-		l.incident.Number, l.incident.Labels = c.last, labels
-		l.standIn(true)
-		c.adopt(l, behind)
-		c.become(l, in)
-	}
-	c.weigh(l)
-}
-
-// behind are the alerts that make the time bad now.
-func (c *Core) behind(a *account) (alerts []*router.Alert) {
-	if a.rule.Match == nil {
-		return nil
-	}
-	for alert := range c.router.Alerts().All() {
-		if !alert.Ended && a.fires[alertID(alert)] && len(alerts) < maxAlertsBehind {
-			alerts = append(alerts, alert)
-		}
-	}
-	slices.SortFunc(alerts, func(x, y *router.Alert) int {
-		return cmp.Or(x.StartsAt.Compare(y.StartsAt), cmp.Compare(x.Labels.String(), y.Labels.String()))
-	})
-	return alerts
-}
-
-func (c *Core) saySLO(l *live, kind, severity, reason string) {
-	c.happened(incident.Event{Kind: kind, Incident: l.incident.ID(), Severity: severity, Reason: reason})
-}
-
-// overNow ends an incident whose source says that it is over.
-func (c *Core) overNow(l *live, reason string) {
-	l.standIn(false)
-	c.become(l, incident.Cleared{Reason: reason})
-	if !l.incident.Open() {
-		c.allClear(l) // it was resolved by hand before, and its channels have waited for this
-	}
-}
-
-// resolvedByHand lets the budget know that a person resolved its incident.
-func (c *Core) resolvedByHand(l *live) {
-	id := l.incident.Identity
-	if id.SLO == "" || id.Threshold != "" {
-		return
-	}
-	key := accountKey(id.SLO, id.By)
-	if a := c.ledger.accounts[key]; a != nil {
-		c.count(key, a, slo.ResolvedByHand{})
-	}
-}
-
-// shownBy is how texts name the values of an account: " (cluster="eu")"; empty: there are none.
-func shownBy(by string) string {
-	if by == "{}" || by == "" {
-		return ""
-	}
-	return " (" + strings.Trim(by, "{}") + ")"
-}
-
-func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
-
-func budgetLeft(v slo.Verdict) string {
-	if v.Long.Window == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s consumed; burn %.4g over %s", percent(v.Consumed), v.Long.Burn, slo.Short(v.Long.Window))
-}
-
-// correct takes in that some bad time is not to be counted.
-func (c *Core) correct(in Correct) Answer {
-	k := in.Correction
-	switch {
-	case c.ledger.rules[k.SLO] == nil:
-		return Answer{Err: c.unknown("slo", "slo", cut(k.SLO, maxName), slices.Collect(maps.Keys(c.ledger.rules)))}
-	case !k.To.After(k.From):
-		return Answer{Err: refuse("invalid", "to", "it ends at %s, not after it starts at %s", instantText(k.To), instantText(k.From))}
-	case k.To.Before(c.now.Add(-lateCorrection)):
-		return Answer{Err: refuse("invalid", "to", "it ended at %s; no budget remembers that", instantText(k.To))}
-	case strings.TrimSpace(k.Reason) == "":
-		return Answer{Err: refuse("invalid", "reason", "say why: what is excluded from a budget needs a reason")}
-	case utf8.RuneCountInString(k.Reason) > maxCorrectionText:
-		return Answer{Err: refuse("invalid", "reason", "the reason is longer than %d characters", maxCorrectionText)}
-	case utf8.RuneCountInString(k.CreatedBy) > maxName:
-		return Answer{Err: refuse("invalid", "by", "\"by\" is longer than %d characters", maxName)}
-	case len(c.correctionsOf(k.SLO)) >= maxCorrections:
-		return Answer{Err: refuse("invalid", "slo", "%s has %d corrections, the most there can be; remove those that no window holds any more", k.SLO, maxCorrections)}
-	}
-	c.ledger.last++
-	k.Number, k.CreatedAt = c.ledger.last, c.now
-	c.keepCorrection(k)
-	c.applyCorrection(k.SLO, k.input())
-	return Answer{Correction: k}
-}
-
-// dropCorrection takes one back: what it excluded counts again.
-func (c *Core) dropCorrection(in DropCorrection) Answer {
-	k, known := c.ledger.corrections[in.Number]
-	if !known || k.Gone {
-		return Answer{Err: refuse("not_found", "id", "there is no correction CORR-%d", in.Number)}
-	}
-	k.Gone = true
-	c.keepCorrection(k)
-	c.applyCorrection(k.SLO, slo.Correction{ID: k.ID()})
-	return Answer{Correction: k}
-}
-
-func (c *Core) keepCorrection(k Correction) {
-	c.ledger.corrections[k.Number] = k
-	c.put(prefCorrection+num(k.Number), encode("correction", k))
-}
-
-func (c *Core) applyCorrection(name string, in slo.Correction) {
-	for _, key := range slices.Sorted(maps.Keys(c.ledger.accounts)) {
-		if a := c.ledger.accounts[key]; a.name == name && a.rule != nil {
-			c.unit()
-			c.count(key, a, in)
-		}
-	}
-}
-
-// correctionsOf are those of an SLO, in the order of their making.
-func (c *Core) correctionsOf(name string) (list []Correction) {
-	for _, n := range slices.Sorted(maps.Keys(c.ledger.corrections)) {
-		if k := c.ledger.corrections[n]; k.SLO == name && !k.Gone {
-			list = append(list, k)
-		}
-	}
-	return list
 }
 
 // counted takes in counts of an SLO that looks at no alerts.
@@ -532,6 +326,10 @@ func (c *Core) counted(in Counted) Answer {
 	s := c.ledger.rules[in.SLO]
 	if s == nil || s.Match != nil {
 		return Answer{Err: refuse("not_found", "slo", "there is no SLO %q that counts", cut(in.SLO, maxName))}
+	}
+	if !splitBy(in.Labels, s.Objective.Spec().By) {
+		// They were asked for before a reload that splits the SLO otherwise.
+		return Answer{Err: refuse("invalid", "labels", "the counts are not split as the SLO %q is", cut(in.SLO, maxName))}
 	}
 	by := slo.Identity(in.Labels, s.Objective.Spec().By)
 	a := c.account(s, by, in.Labels)
@@ -543,37 +341,6 @@ func (c *Core) counted(in Counted) Answer {
 	}
 	c.count(accountKey(in.SLO, by), a)
 	return Answer{}
-}
-
-// restoreSLOs reads accounts and corrections. Those that the configuration no longer has go with its use.
-func (r *restorer) restoreSLOs() error {
-	if err := r.scan(prefCorrection, func(_ string, value []byte) error {
-		var k Correction
-		err := decode("correction", value, &k)
-		if err == nil {
-			r.c.ledger.corrections[k.Number] = k
-			r.c.ledger.last = max(r.c.ledger.last, k.Number)
-		}
-		return err
-	}); err != nil {
-		return err
-	}
-	return r.scan(prefSLO, func(key string, value []byte) error {
-		var rec accountRecord
-		err := decode("slo", value, &rec)
-		if err == nil && accountKey(rec.SLO, rec.By) != key {
-			err = fmt.Errorf("it is that of %s%s", rec.SLO, rec.By)
-		}
-		if err != nil {
-			return err
-		}
-		a := &account{name: rec.SLO, by: rec.By, labels: rec.Labels, budget: rec.Budget, fires: map[string]bool{}}
-		for _, id := range rec.Fires {
-			a.fires[id] = true
-		}
-		r.c.ledger.accounts[key] = a
-		return nil
-	})
 }
 
 // shiftSLOs moves what waits along with a wall clock that was set.
@@ -589,61 +356,4 @@ func (c *Core) shiftSLOs(by time.Duration) {
 // hasSign says whether an incident of this identity has an alert of its own, which is in no table, see standIn.
 func (l *live) hasSign(id incident.Identity) bool {
 	return id.Heartbeat != "" || id.SLO != "" || id.Manual != ""
-}
-
-// An SLOView is one budget of an SLO as it stands.
-type SLOView struct {
-	Rule      SLO
-	By        string            // names the values; "{}": there are none
-	Labels    map[string]string // the values
-	Budget    slo.Budget
-	Now       time.Time
-	Incidents []string // open ones
-}
-
-// SLOs are all budgets, by the names of their SLOs. One of an SLO that has heard of no alert yet is there all the same, if
-// it is not split.
-func (e *Engine) SLOs() (views []SLOView) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.core.SLOs(e.now().Wall)
-}
-
-// SLOs is Engine.SLOs, for whoever drives the Core.
-func (c *Core) SLOs(now time.Time) (views []SLOView) {
-	g := &c.ledger
-	heard := map[string]bool{}
-	for _, key := range slices.Sorted(maps.Keys(g.accounts)) {
-		a := g.accounts[key]
-		if a.rule == nil {
-			continue
-		}
-		v := SLOView{Rule: *a.rule, By: a.by, Labels: a.labels, Budget: a.budget, Now: now}
-		for _, l := range c.breaches(a) {
-			if l.incident.Open() {
-				v.Incidents = append(v.Incidents, l.incident.ID())
-			}
-		}
-		heard[a.name] = true
-		views = append(views, v)
-	}
-	for _, name := range slices.Sorted(maps.Keys(g.rules)) {
-		if s := g.rules[name]; !heard[name] && len(s.Objective.Spec().By) == 0 && s.Read == nil {
-			views = append(views, SLOView{Rule: *s, By: "{}", Now: now})
-		}
-	}
-	slices.SortStableFunc(views, func(a, b SLOView) int { return cmp.Compare(a.Rule.Objective.Name(), b.Rule.Objective.Name()) })
-	return views
-}
-
-// Corrections are those of an SLO (empty: of all), the newest first.
-func (e *Engine) Corrections(name string) (list []Correction) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, n := range slices.Backward(slices.Sorted(maps.Keys(e.core.ledger.corrections))) {
-		if k := e.core.ledger.corrections[n]; !k.Gone && (name == "" || k.SLO == name) {
-			list = append(list, k)
-		}
-	}
-	return list
 }

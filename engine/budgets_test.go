@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/slo"
+	"github.com/midwatch/midwatch/store"
 )
 
 // spending is the house with an objective of 99.9 % in 30 days: bad while an alert Down fires, a budget for each cluster.
@@ -197,4 +199,138 @@ func TestBudgetsSurviveAnyCrash(t *testing.T) {
 		play(cut, false)
 	}
 	t.Logf("%d power failures", 2*commits)
+}
+
+// TestAnSLOThatIsSplitOtherwise counts anew: the budgets of before go with their incidents, so that no outage has two.
+func TestAnSLOThatIsSplitOtherwise(t *testing.T) {
+	byZone := func(s *slo.Spec) { s.Thresholds, s.By = s.Thresholds[:1], []string{"cluster", "zone"} }
+	w := newWorld(t, spending(func(s *slo.Spec) { s.Thresholds = s.Thresholds[:1] }), 1)
+	w.fire("alertname", "Down", "cluster", "eu", "zone", "a", "team", "plain")
+	w.fire("alertname", "Down", "cluster", "eu", "zone", "b", "team", "plain")
+	w.run(2 * time.Minute)
+	w.reload(spending(byZone))
+	w.run(3 * time.Minute)
+	var open []string
+	for n := 1; n <= w.e.core.last; n++ {
+		if i := w.is(n); i.Open() {
+			open = append(open, i.Identity.By)
+		}
+	}
+	slices.Sort(open)
+	same(t, strings.Join(open, "\n"), `
+{cluster="eu",zone="a"}
+{cluster="eu",zone="b"}`)
+	if got := len(w.e.core.ledger.accounts); got != 2 {
+		t.Errorf("%d budgets, want those of the two zones", got)
+	}
+	w.crash(time.Second)
+	w.run(4 * time.Minute)
+	if got := len(w.e.core.ledger.accounts); got != 2 {
+		t.Errorf("%d budgets after a restart", got)
+	}
+}
+
+// TestABudgetInWhichNothingIsLeftGoes with the first start or reload after its window, and not before.
+func TestABudgetInWhichNothingIsLeftGoes(t *testing.T) {
+	w := newWorld(t, spending(func(s *slo.Spec) { s.Window, s.Thresholds = day, s.Thresholds[:1] }), 1)
+	w.fire("alertname", "Down", "cluster", "eu", "team", "plain")
+	w.run(10 * time.Minute)
+	w.resolve("alertname", "Down", "cluster", "eu", "team", "plain")
+	w.run(20 * time.Hour)
+	w.crash(time.Second)
+	w.run(23 * time.Hour)
+	if got := len(w.e.core.ledger.accounts); got != 1 {
+		t.Fatalf("%d budgets within the window", got)
+	}
+	w.run(25 * time.Hour)
+	w.crash(time.Second)
+	w.run(25*time.Hour + time.Minute)
+	if got := len(w.e.core.ledger.accounts); got != 0 {
+		t.Errorf("%d budgets after the window", got)
+	}
+	from, to := store.Prefix(prefSLO)
+	for item, err := range w.disk.Scan(ctx(), from, to) {
+		t.Errorf("%s is still stored, %v", item.Key, err)
+	}
+	w.fire("alertname", "Down", "cluster", "eu", "team", "plain")
+	w.run(26 * time.Hour)
+	if w.e.core.last != 2 {
+		t.Errorf("%d incidents, want another one", w.e.core.last)
+	}
+}
+
+// TestAStartWritesNoBudgetOfWhichThereIsNothingToSay: a large house has a hundred megabytes of them.
+func TestAStartWritesNoBudgetOfWhichThereIsNothingToSay(t *testing.T) {
+	w := newWorld(t, spending(func(s *slo.Spec) { s.Thresholds = s.Thresholds[:1] }), 1)
+	w.fire("alertname", "Down", "cluster", "eu", "team", "plain")
+	w.run(time.Minute)
+	w.resolve("alertname", "Down", "cluster", "eu", "team", "plain")
+	w.run(2 * time.Hour)
+	writes := func() int {
+		t.Helper()
+		c := New(w.cfg, 1)
+		problems, err := c.Restore(ctx(), w.disk, w.instant())
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		n := 0
+		for _, b := range c.Turn(w.instant(), nil).Batches {
+			for _, kv := range b.Put {
+				if strings.HasPrefix(kv.Key, prefSLO) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if n := writes(); n != 0 {
+		t.Errorf("%d budgets are written that are as they were", n)
+	}
+	w.cfg = spending(func(s *slo.Spec) {
+		s.Thresholds = []slo.Threshold{{Name: "any", BudgetConsumed: "0.1%", Severity: "sev4"}}
+	})
+	if n := writes(); n != 1 {
+		t.Errorf("%d budgets are written, want the one that has an incident now", n)
+	}
+}
+
+// TestAnIncidentOfAnSLOCarriesItsNumbers: which threshold, since when, how fast, and what is left.
+func TestAnIncidentOfAnSLOCarriesItsNumbers(t *testing.T) {
+	w := newWorld(t, spending(), 1)
+	w.elapsed += 10 * time.Minute
+	down := &router.Alert{Labels: set("alertname", "Down", "cluster", "eu", "team", "plain"), StartsAt: w.wall().Add(-4 * time.Minute), EndsAt: w.wall().Add(time.Hour)}
+	if !w.post(down) {
+		t.Fatal("it was not taken")
+	}
+	w.run(11 * time.Minute)
+	i := w.is(1)
+	same(t, i.Annotations["description"]+"\n"+i.Annotations["budget"], `
+page-fast since 2026-11-22 03:06 UTC: the error budget burns at 14.4 times its rate or more: 4m0s of the last 1h and 4m0s of the last 5m were bad
+90.74% of the error budget is left; it burns 66.67 times as fast as it may over 1h, and 800 times over 5m`)
+	w.run(2 * time.Hour)
+	i = w.is(2)
+	same(t, i.Annotations["description"]+"\n"+i.Annotations["budget"], `
+half-gone since 2026-11-22 03:27 UTC: 50% of the error budget is consumed: 50%
+50% of the error budget is left; it burns 0.5 times as fast as it may over 30d`)
+}
+
+// TestCountsThatAreSplitOtherwiseAreNotTakenIn: they were asked for before a reload.
+func TestCountsThatAreSplitOtherwiseAreNotTakenIn(t *testing.T) {
+	w := newWorld(t, house(func(cfg *Config) {
+		o, err := slo.New(slo.Spec{Name: "search", Objective: "99", Window: day, Source: slo.FromRatio, By: []string{"cluster"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.SLOs = []SLO{{Objective: o, Policy: "two"}}
+	}), 1)
+	minutes := []slo.Counted{{Minute: night.Add(-time.Minute), Bad: 1, Total: 2}}
+	for _, labels := range []map[string]string{nil, {"zone": "a"}, {"cluster": "eu", "zone": "a"}} {
+		refusal(t, w.turn(Counted{SLO: "search", Labels: labels, Minutes: minutes})[0], "invalid", "labels", "not split as the SLO")
+	}
+	if a := w.turn(Counted{SLO: "search", Labels: map[string]string{"cluster": "eu"}, Minutes: minutes})[0]; a.Err != nil {
+		t.Error(a.Err)
+	}
+	if got := len(w.e.core.ledger.accounts); got != 1 {
+		t.Errorf("%d budgets, want one", got)
+	}
 }

@@ -17,6 +17,8 @@ const (
 	// maxBundle is how many incidents one message may be about: its link to acknowledge names them all.
 	maxBundle = 40
 
+	bundlePrefix = "bundle/" // of a bundle's key
+
 	alertsOfEach = 3 // of each incident of a bundle, for those who are given alerts
 )
 
@@ -54,7 +56,7 @@ func (c *Core) bundle() {
 // join makes one delivery of pages.
 func (c *Core) join(pages []*Delivery) {
 	b := &Delivery{
-		Key: "bundle/" + pages[0].Key, Event: deliverPage, User: pages[0].User, Via: pages[0].Via,
+		Key: bundlePrefix + pages[0].Key, Event: deliverPage, User: pages[0].User, Via: pages[0].Via,
 		Reason:  fmt.Sprintf("%d pages fell due together", len(pages)),
 		Created: c.now, GiveUp: c.now.Add(pageRetryFor),
 	}

@@ -91,6 +91,7 @@ type live struct {
 	moved    time.Duration            // by how much the clock was set since it was resolved
 	policy   *escalation.Policy       // its ladder, where that is nobody's in the configuration; nil: it is
 	dirty    bool
+	stepped  bool // the incident itself is not stored as it is now
 }
 
 // A Notice is a page that reached somebody.
@@ -190,7 +191,7 @@ func (c *Core) Router() *router.Router { return c.router }
 // Due is when the next turn is wanted though nothing arrives; zero: never.
 func (c *Core) Due() time.Time {
 	due := c.router.Due()
-	if _, at, ok := c.agenda.first(); ok && (due.IsZero() || at.Before(due)) {
+	if at := c.agenda.due(); due.IsZero() || !at.IsZero() && at.Before(due) {
 		due = at
 	}
 	return due
@@ -293,25 +294,50 @@ func (c *Core) take(in Input) Answer {
 	}
 }
 
-// wake steps what is due now, in the order of the due times. What falls due at this same instant because of it is
-// woken too; the rest of a storm waits for the next turn, which is due at once.
+// wake steps what is due now, in the order of the due times, but that none who are many hold up the others (see agenda, and
+// router.Router.ElapsedSome), nor the groups what else is due, nor the other way round. What falls due at this same instant
+// because of it is woken too; the rest of a storm waits for the next turn, which is due at once.
 func (c *Core) wake() {
 	c.settle() // so that the agenda knows
-	for range maxDuePerTurn {
-		name, at, ok := c.agenda.first()
-		routing := c.router.Due()
+	const half = maxDuePerTurn / 2
+	for flushed, woken := 0, 0; flushed+woken < maxDuePerTurn; c.settle() {
+		name, at, ok := c.agenda.next(c.now, c.crowdOf)
+		groups := c.router.Overdue(c.now)
+		speak := !groups.IsZero()
+		if speak && ok {
+			speak = flushed < half && (woken >= half || !at.Before(groups))
+		}
 		switch {
-		case !routing.IsZero() && !routing.After(c.now) && (!ok || !at.Before(routing)):
+		case speak:
+			flushed++
 			c.unit()
 			c.routed(c.router.ElapsedSome(c.now, 1))
-		case ok && !at.After(c.now):
+		case ok:
+			woken++
 			c.unit()
 			c.elapsed(name)
 		default:
 			return
 		}
-		c.settle()
 	}
+}
+
+// crowdOf is with whom something on the agenda has to share: the ladders of one policy, the deliveries to one person or
+// receiver, and all else of its kind.
+func (c *Core) crowdOf(name string) string {
+	kind, rest, _ := strings.Cut(name, "/")
+	switch kind {
+	case "ladder":
+		n, _ := strconv.Atoi(rest)
+		if l := c.live[n]; l != nil {
+			return "ladder/" + l.incident.Policy
+		}
+	case "delivery":
+		if d := c.deliveries[rest]; d != nil {
+			return "delivery/" + d.User + "/" + d.Receiver
+		}
+	}
+	return kind
 }
 
 func (c *Core) elapsed(name string) {

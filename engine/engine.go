@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ type Options struct {
 // Limits of the loop.
 const (
 	queueLength   = 4096 // inputs waiting; past that ErrBusy
-	inputsPerTurn = 512
+	inputsPerTurn = 512  // see weightOf
 	// The loop looks at the clock at least so often: timers stand still while a machine sleeps, the agenda does not
 	// (SPEC §5.12).
 	longestNap   = 500 * time.Millisecond
@@ -194,15 +195,31 @@ func (e *Engine) drain() error {
 
 func (e *Engine) take(first request) []request {
 	requests := []request{first}
-	for len(requests) < inputsPerTurn {
+	for weight := weightOf(first.in); weight < inputsPerTurn; {
 		select {
 		case r := <-e.queue:
 			requests = append(requests, r)
+			weight += weightOf(r.in)
 		default:
 			return requests
 		}
 	}
 	return requests
+}
+
+// weightOf is how many small inputs the input takes as much time as: nobody's page shall wait for what a thousand alerts or
+// the pages of many bundles led to in one turn.
+func weightOf(in Input) int {
+	const alerts = 8 // weigh as much as one action or outcome
+	switch in := in.(type) {
+	case Alerts:
+		return 1 + len(in.Alerts)/alerts
+	case Result:
+		if strings.HasPrefix(in.Key, bundlePrefix) {
+			return maxBundle
+		}
+	}
+	return 1
 }
 
 func (e *Engine) nap() time.Duration {
@@ -308,19 +325,38 @@ func (e *Engine) commit(bs []store.Batch) error {
 		}
 		return e.flush()
 	}
-	for i, b := range bs {
-		err := e.write(b)
-		if errors.Is(err, store.ErrFull) {
-			for _, rest := range bs[i:] {
-				e.unsaved.add(rest)
-			}
-			return e.hold(err)
-		}
-		if err != nil {
-			return err
-		}
+	done, err := e.writeAll(bs)
+	if !errors.Is(err, store.ErrFull) {
+		return err
 	}
-	return nil
+	for _, rest := range bs[done:] {
+		e.unsaved.add(rest)
+	}
+	return e.hold(err)
+}
+
+// writeAll writes the batches in order, up to one that fails, and says how many it wrote. A turn of a storm has dozens, and
+// a store that can do so writes them in one go.
+func (e *Engine) writeAll(bs []store.Batch) (done int, err error) {
+	s, ok := e.store.(store.Sequencer)
+	if !ok || len(bs) < 2 {
+		for _, b := range bs {
+			if err := e.write(b); err != nil {
+				return done, err
+			}
+			done++
+		}
+		return done, nil
+	}
+	fenced := make([]store.Batch, 0, len(bs))
+	for _, b := range bs {
+		fenced = append(fenced, e.lease.Fence(b))
+	}
+	err = e.written(func() error {
+		done, err = s.CommitAll(context.Background(), fenced)
+		return err
+	})
+	return done, err
 }
 
 // flush tries to write what a full store did not take.
@@ -352,8 +388,12 @@ func (e *Engine) hold(err error) error {
 }
 
 func (e *Engine) write(b store.Batch) error {
+	return e.written(func() error { return e.store.Commit(context.Background(), e.lease.Fence(b)) })
+}
+
+func (e *Engine) written(commit func() error) error {
 	start := time.Now()
-	err := e.store.Commit(context.Background(), e.lease.Fence(b))
+	err := commit()
 	e.stats.commits.Observe(time.Since(start).Seconds())
 	if err == nil {
 		e.committed.Store(e.now().Wall.UnixNano())
@@ -395,7 +435,7 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 }
 
 // Receive takes in alerts as they were posted: repeats only move their end in the table and cost nothing more; the
-// others come back from here on disk.
+// others come back from here on disk. It keeps nothing of alerts, whose memory may be reused afterwards.
 func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 	now := e.now().Wall
 	e.received.Store(now.UnixNano())
@@ -409,7 +449,7 @@ func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 	return e.Do(ctx, Alerts{Alerts: rest}).Err
 }
 
-// news are those of the alerts that are no mere repeats. What follows news of an alert in the same POST is news too: it
+// news are copies of those of the alerts that are no mere repeats. What follows news of an alert in the same POST is news too: it
 // must not overtake.
 func (e *Engine) news(alerts []*router.Alert, now time.Time) []*router.Alert {
 	rest := alerts[:0:0]
@@ -421,6 +461,7 @@ func (e *Engine) news(alerts []*router.Alert, now time.Time) []*router.Alert {
 		if seen == nil {
 			seen = map[uint64]bool{}
 		}
+		a = a.Clone()
 		seen[a.Fingerprint()] = true
 		rest = append(rest, a)
 	}

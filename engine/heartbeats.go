@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/heartbeat"
 	"github.com/midwatch/midwatch/router"
 )
@@ -205,12 +206,8 @@ func printable(text string, most int) string {
 	return shortened(text, most)
 }
 
-func shortened(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return text
-}
+// shortened is a text in so many letters.
+func shortened(text string, most int) string { return excerpt.Letters(text, most) }
 
 // hearkens is about an alert that began to fire, ended, or changed: repeats do not come here. When it ends it was heard
 // for the last time: what fell silent meanwhile is known by when it was last heard.

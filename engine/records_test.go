@@ -294,3 +294,31 @@ func TestKeysStayInOrderAndInBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestARecordIsReadHoweverItIsWritten: as we write it, it is read where it stands; others may write it with blanks, and with
+// its members in another order.
+func TestARecordIsReadHoweverItIsWritten(t *testing.T) {
+	for _, text := range []string{
+		`{"kind":"correction","version":1,"value":{"number":7,"slo":"checkout","reason":"}"}}`,
+		`{"kind": "correction", "version": 1, "value": {"number": 7, "slo": "checkout", "reason": "}"}}` + "\n",
+		`{"value":{"reason":"}","number":7,"slo":"checkout"},"version":1,"kind":"correction"}`,
+	} {
+		var k Correction
+		if err := decode("correction", []byte(text), &k); err != nil || k.Number != 7 || k.SLO != "checkout" || k.Reason != "}" {
+			t.Errorf("%s: %+v, %v", text, k, err)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"kind":"correction","version":1,"value":{"number":7}`:           "cannot be read",
+		`{"kind":"correction","version":1,"value":{"number":"7"}}`:        "cannot be read",
+		`{"kind":"correction","version":1,"value":}`:                      "cannot be read",
+		`{"kind":"correction","version":2,"value":{"number":7}}`:          "newer than this midwatch knows",
+		`{"kind":"slo","version":1,"value":{"number":7}}`:                 "a slo is stored where a correction belongs",
+		`{"kind":"correction","version":1,"value":{"number":7}}{"a":"b"}`: "cannot be read",
+	} {
+		var k Correction
+		if err := decode("correction", []byte(text), &k); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,7 +148,7 @@ func (c *Core) closes(l *live) time.Time {
 
 // remember keeps a closed incident for as long as it may come back.
 func (c *Core) remember(l *live) {
-	name := fmt.Sprintf("forget/%d", l.incident.Number)
+	name := forgetName(l.incident.Number)
 	if l.incident.Open() || l.incident.Held {
 		c.agenda.set(name, time.Time{})
 		return
@@ -155,9 +156,11 @@ func (c *Core) remember(l *live) {
 	c.agenda.set(name, c.closes(l))
 }
 
+func forgetName(n int) string { return "forget/" + strconv.Itoa(n) }
+
 // forget lets go of a closed incident. Its record and history stay.
 func (c *Core) forget(n int) {
-	c.agenda.set(fmt.Sprintf("forget/%d", n), time.Time{})
+	c.agenda.set(forgetName(n), time.Time{})
 	l := c.live[n]
 	if l == nil {
 		return

@@ -19,16 +19,23 @@ type Standing struct {
 func (e *Engine) Standing() (list []Standing) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	for _, n := range slices.Sorted(maps.Keys(e.core.live)) {
-		l := e.core.live[n]
+	// Few methods leave anything, and this is asked in every turn of a storm: what is put in order is what is found.
+	found := map[int][]string{}
+	for n, l := range e.core.live {
 		if l.incident.Status != incident.Triggered {
 			continue
 		}
-		for _, seat := range slices.Sorted(maps.Keys(l.told)) {
-			notice := l.told[seat]
+		for seat, notice := range l.told {
 			if notice.User != "" && len(notice.State) > 0 {
-				list = append(list, Standing{l.incident.ID(), notice.User, notice.Via, maps.Clone(notice.State)})
+				found[n] = append(found[n], seat)
 			}
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(found)) {
+		l := e.core.live[n]
+		for _, seat := range slices.Sorted(slices.Values(found[n])) {
+			notice := l.told[seat]
+			list = append(list, Standing{l.incident.ID(), notice.User, notice.Via, maps.Clone(notice.State)})
 		}
 	}
 	return list

@@ -46,7 +46,7 @@ func (c *Core) testPage(in TestPage) Answer {
 		return Answer{Err: refuse("not_found", "user", "there is no user %q; known are: %s", cut(in.User, maxName), strings.Join(slices.Sorted(maps.Keys(c.cfg.Users)), ", "))}
 	}
 	switch {
-	case in.By == "":
+	case strings.TrimSpace(in.By) == "":
 		return Answer{Err: refuse("invalid", "by", `say who asks: {"by":"ana"}`)}
 	case utf8.RuneCountInString(in.By) > maxName:
 		return Answer{Err: refuse("invalid", "by", "\"by\" is longer than %d characters", maxName)}

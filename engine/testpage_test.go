@@ -70,6 +70,7 @@ func TestWhatIsNoTestPage(t *testing.T) {
 		{TestPage{User: "cy", Via: "fax", By: "ana"}, "not_found", "via", `cy has no contact method "fax"; they have: chat, phone`},
 		{TestPage{User: "eva", By: "ana"}, "not_found", "user", "eva has no contact method; add email or contact_methods to the user and reload"},
 		{TestPage{User: "cy"}, "invalid", "by", "say who asks"},
+		{TestPage{User: "cy", By: " "}, "invalid", "by", "say who asks"},
 		{TestPage{User: "cy", By: strings.Repeat("x", maxName+1)}, "invalid", "by", "longer than"},
 	} {
 		var refused *Error

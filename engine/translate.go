@@ -3,10 +3,12 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/midwatch/midwatch/escalation"
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/router"
 )
@@ -206,6 +208,7 @@ func (c *Core) enlist(l *live, fp uint64, labels router.Labels) {
 func (c *Core) become(l *live, in incident.Input) {
 	var effects []incident.Effect
 	l.incident, effects = l.incident.Step(in, c.now)
+	l.stepped = true
 	c.touch(l)
 	for _, e := range effects {
 		switch e := e.(type) {
@@ -324,7 +327,10 @@ func (c *Core) settle() {
 		}
 		l.joined = nil
 		c.put(prefLadder+num(n), encode("ladder", ladderRecord{l.ladder, l.told, l.moved}))
-		c.put(prefIncident+num(n), encode("incident", l.incident))
+		if l.stepped { // what became of its pages changes the ladder alone
+			l.stepped = false
+			c.put(prefIncident+num(n), encode("incident", l.incident))
+		}
 		c.agenda.set(ladderName(n), l.ladder.Due())
 		c.remember(l)
 	}
@@ -342,7 +348,7 @@ func (c *Core) touch(l *live) {
 // A record of members stays well below a batch's limit.
 const maxMembersPerRecord = 20_000
 
-func ladderName(n int) string { return fmt.Sprintf("ladder/%d", n) }
+func ladderName(n int) string { return "ladder/" + strconv.Itoa(n) }
 
 // severityOf is the highest over the alerts, each mapped by itself (SPEC §6): by the receiver's own severity, or, where it
 // has none or yields none of ours, by the table.
@@ -365,7 +371,7 @@ func (c *Core) severityOf(ic IncidentConfig, s Subject) string {
 
 const lowestSeverity = 5
 
-func fingerprint(a *router.Alert) string { return fmt.Sprintf("%016x", a.Fingerprint()) }
+func fingerprint(a *router.Alert) string { return seqKey(a.Fingerprint()) }
 
 // What an incident keeps of its alerts' words is bounded, so that its records are.
 const (
@@ -389,12 +395,7 @@ func names(alerts []*router.Alert) string {
 }
 
 // cut shortens a text to so many bytes, and says so.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
+func cut(text string, most int) string { return excerpt.Bytes(text, most) }
 
 // common is what all alerts share, as far as there is room for it: in order of the names.
 func common(alerts []*router.Alert) (labels, annotations map[string]string) {

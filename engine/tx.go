@@ -18,22 +18,55 @@ var maxOps = store.MaxOps - 2 // fewer in tests, so that turns are cut into piec
 
 // A unit is what must be on disk together: all that one input or one wake-up led to. A nil value deletes its key.
 type unit struct {
-	puts  map[string][]byte
-	order []string
-	size  int
+	order  []string
+	values [][]byte       // of the keys in order
+	places map[string]int // in order; nil while there are few
+	size   int
 }
 
+// fewKeys are looked through faster than a map is made. Most units have no more.
+const fewKeys = 16
+
 func (u *unit) put(key string, value []byte) {
-	if u.puts == nil {
-		u.puts = map[string][]byte{}
-	}
-	old, known := u.puts[key]
-	if !known {
-		u.order = append(u.order, key)
+	i := u.find(key)
+	if i < 0 {
+		i = len(u.order)
+		if i == 0 {
+			u.order, u.values = make([]string, 0, 8), make([][]byte, 0, 8)
+		}
+		u.order, u.values = append(u.order, key), append(u.values, nil)
 		u.size += len(key)
+		switch {
+		case u.places != nil:
+			u.places[key] = i
+		case len(u.order) > fewKeys:
+			u.places = make(map[string]int, maxOps)
+			for i, key := range u.order {
+				u.places[key] = i
+			}
+		}
 	}
-	u.size += len(value) - len(old)
-	u.puts[key] = value
+	u.size += len(value) - len(u.values[i])
+	u.values[i] = value
+}
+
+// find is the place of the key, or -1.
+func (u *unit) find(key string) int {
+	if u.places == nil {
+		return slices.Index(u.order, key)
+	}
+	if i, known := u.places[key]; known {
+		return i
+	}
+	return -1
+}
+
+// get is the value of the key; nil: there is none, or it is to be deleted.
+func (u *unit) get(key string) []byte {
+	if i := u.find(key); i >= 0 {
+		return u.values[i]
+	}
+	return nil
 }
 
 // batches packs units, in order, into as few batches as the store's limits allow. A unit is never torn, unless it alone
@@ -74,8 +107,8 @@ func (u *unit) takes(o *unit) bool {
 }
 
 func (u *unit) add(o *unit) {
-	for _, key := range o.order {
-		u.put(key, o.puts[key])
+	for i, key := range o.order {
+		u.put(key, o.values[i])
 	}
 }
 
@@ -84,7 +117,7 @@ func (u *unit) pieces() []unit {
 	var pieces []unit
 	rank := func(key string) int {
 		switch {
-		case u.puts[key] == nil:
+		case u.get(key) == nil:
 			return 2
 		case isRecord(key):
 			return 1
@@ -103,15 +136,15 @@ func (u *unit) pieces() []unit {
 			pieces = append(pieces, unit{})
 		}
 		last = n
-		pieces[len(pieces)-1].put(key, u.puts[key])
+		pieces[len(pieces)-1].put(key, u.get(key))
 	}
 	return pieces
 }
 
 func (u *unit) batch() store.Batch {
-	var b store.Batch
-	for _, key := range u.order {
-		if value := u.puts[key]; value != nil {
+	b := store.Batch{Put: make([]store.KeyValue, 0, len(u.order))}
+	for i, key := range u.order {
+		if value := u.values[i]; value != nil {
 			b.Put = append(b.Put, store.KeyValue{Key: key, Value: value})
 		} else {
 			b.Delete = append(b.Delete, key)
@@ -137,15 +170,12 @@ func (l *backlog) add(b store.Batch) {
 
 func (l *backlog) empty() bool { return len(l.order) == 0 }
 
-// get is the value held for a key; nil: none is, or it is to be deleted.
-func (l *backlog) get(key string) []byte { return l.puts[key] }
-
 // between are the keys of [from, to) in order; to == "" means to the last. A nil value is one to be deleted.
 func (l *backlog) between(from, to string) []store.Item {
 	var items []store.Item
-	for key, value := range l.puts {
+	for i, key := range l.order {
 		if key >= from && (to == "" || key < to) {
-			items = append(items, store.Item{Key: key, Value: value})
+			items = append(items, store.Item{Key: key, Value: l.values[i]})
 		}
 	}
 	slices.SortFunc(items, func(a, b store.Item) int { return cmp.Compare(a.Key, b.Key) })
@@ -159,11 +189,11 @@ func (l *backlog) batches() []store.Batch {
 	var index, rest []unit
 	one := func(keys ...string) (u unit) {
 		for _, key := range keys {
-			u.put(key, l.puts[key])
+			u.put(key, l.get(key))
 		}
 		return u
 	}
-	for _, key := range slices.Sorted(maps.Keys(l.puts)) {
+	for _, key := range slices.Sorted(slices.Values(l.order)) {
 		switch n := owner(key); {
 		case n > 0:
 			own[n] = append(own[n], key)

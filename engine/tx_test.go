@@ -66,10 +66,10 @@ func TestBatchesKeepUnitsWhole(t *testing.T) {
 		want := map[string]string{}
 		for i, u := range units {
 			for _, key := range u.order {
-				if u.puts[key] == nil {
+				if u.get(key) == nil {
 					delete(want, key)
 				} else {
-					want[key] = string(u.puts[key])
+					want[key] = string(u.get(key))
 				}
 			}
 			if len(u.order) <= maxOps && u.size <= maxBytes {
@@ -195,9 +195,54 @@ func TestTheAgendaIsInOrder(t *testing.T) {
 				first, found = name, true
 			}
 		}
-		if got, at, ok := a.first(); got != first || ok != found || ok && !at.Equal(want[first].at) {
+		if due := a.due(); !due.Equal(want[first].at) {
+			t.Fatalf("due at %s, want %s", due, want[first].at)
+		}
+		alone := func(name string) string { return fmt.Sprint(name, n) } // nobody shares
+		now := night.Add(10 * time.Second)
+		if found = found && !want[first].at.After(now); !found {
+			first = ""
+		}
+		if got, at, ok := a.next(now, alone); got != first || ok != found || ok && !at.Equal(want[first].at) {
 			t.Fatalf("first is %q at %s, want %q at %s", got, at, first, want[first].at)
 		}
+	}
+}
+
+// TestACrowdHoldsUpNobody: one that falls due behind a thousand others has its turn after a share of them, and those have
+// theirs in their order.
+func TestACrowdHoldsUpNobody(t *testing.T) {
+	a := newAgenda()
+	crowd := func(name string) string { return name[:1] }
+	for i := range 1000 {
+		a.set(fmt.Sprintf("a%04d", i), night.Add(time.Duration(i)*time.Millisecond))
+	}
+	a.set("b", night.Add(time.Second))
+	a.set("c", night.Add(2*time.Second))
+	var got []string
+	serve := func(now time.Time, n int) {
+		for range n {
+			name, _, ok := a.next(now, crowd)
+			if !ok {
+				return
+			}
+			got = append(got, name)
+			a.set(name, time.Time{})
+		}
+	}
+	serve(night.Add(time.Second), 100)
+	serve(night.Add(2*time.Second), 1000)
+	if b := slices.Index(got, "b"); b != crowdShare {
+		t.Errorf("b came behind %d others", b)
+	}
+	if c := slices.Index(got, "c"); c < 100 || c > 100+crowdShare {
+		t.Errorf("c came behind %d others, and fell due when 100 had come", c)
+	}
+	if len(got) != 1002 {
+		t.Errorf("%d of 1002 came", len(got))
+	}
+	if got = slices.DeleteFunc(got, func(name string) bool { return crowd(name) != "a" }); !slices.IsSorted(got) {
+		t.Error("a's did not come in their order")
 	}
 }
 

@@ -221,7 +221,7 @@ func (w *world) settle() {
 		}
 		w.turn()
 	}
-	name, at, _ := w.e.core.agenda.first()
+	name, at, _ := w.e.core.agenda.next(w.wall(), w.e.core.crowdOf)
 	w.t.Fatalf("the engine does not come to rest at %s: %s is due at %s, now is %s", w.elapsed, name, at, w.wall())
 }
 
@@ -454,6 +454,17 @@ func (d *disk) Commit(ctx context.Context, b store.Batch) error {
 		d.log = append(d.log, b)
 	}
 	return after
+}
+
+// CommitAll is one commit after the other: whatever befalls one of them, those before it are done, and none behind it.
+func (d *disk) CommitAll(ctx context.Context, bs []store.Batch) (done int, err error) {
+	for _, b := range bs {
+		if err := d.Commit(ctx, b); err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
 }
 
 // all is the whole key space.

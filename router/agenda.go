@@ -10,12 +10,16 @@ type agenda[T any] struct {
 }
 
 type appointment[T any] struct {
-	at   time.Time
-	made uint64
-	who  T
+	round uint64 // of a throng; 0 elsewhere
+	at    time.Time
+	made  uint64
+	who   T
 }
 
 func (a appointment[T]) before(b appointment[T]) bool {
+	if a.round != b.round {
+		return a.round < b.round
+	}
 	if !a.at.Equal(b.at) {
 		return a.at.Before(b.at)
 	}
@@ -23,9 +27,11 @@ func (a appointment[T]) before(b appointment[T]) bool {
 }
 
 // add makes an appointment.
-func (g *agenda[T]) add(at time.Time, who T) {
+func (g *agenda[T]) add(at time.Time, who T) { g.addTo(0, at, who) }
+
+func (g *agenda[T]) addTo(round uint64, at time.Time, who T) {
 	g.made++
-	g.heap = append(g.heap, appointment[T]{at, g.made, who})
+	g.heap = append(g.heap, appointment[T]{round, at, g.made, who})
 	for i := len(g.heap) - 1; i > 0; {
 		parent := (i - 1) / 2
 		if !g.heap[i].before(g.heap[parent]) {

@@ -135,6 +135,26 @@ func sameTime(a, b time.Time) bool {
 	return ao == bo
 }
 
+// Clone returns the alert in memory of its own: the copy holds nothing of a, and knows its fingerprint.
+func (a *Alert) Clone() *Alert {
+	size := len(a.GeneratorURL)
+	for _, set := range [...]Labels{a.Labels, a.Annotations} {
+		for i := range set {
+			size += len(set[i].Name) + len(set[i].Value)
+		}
+	}
+	var block strings.Builder // one for all the text: it lives as long as any part of it
+	block.Grow(size)
+	own := func(s string) string {
+		from := block.Len()
+		block.WriteString(s)
+		return block.String()[from:]
+	}
+	c := a.copied(own)
+	c.fingerprint, c.hash = c.Labels.Fingerprint(), 0
+	return &c
+}
+
 // copied returns the alert with all its text in memory of its own.
 func (a Alert) copied(text func(string) string) Alert {
 	a.Labels = a.Labels.copied(text)

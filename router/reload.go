@@ -151,7 +151,7 @@ type place struct{ key, receiver string }
 // regroup takes every alert to its groups: the former ones where they have a place among the present routes.
 func (r *Router) regroup(m *move, now time.Time) {
 	r.groups = map[string]*group{}
-	r.agenda = agenda[*group]{}
+	r.agenda, r.throng = agenda[*group]{}, throng{}
 	m.index(r)
 	for _, e := range r.table.sorted() {
 		a, _ := r.table.read(e)
@@ -364,7 +364,7 @@ func (r *Router) Shifted(by time.Duration) []Effect {
 	defer r.mu.Unlock()
 	r.table.shift(by)
 	r.log.shift(by)
-	r.agenda, r.turns = agenda[*group]{}, agenda[*round]{}
+	r.agenda, r.throng, r.turns = agenda[*group]{}, throng{}, agenda[*round]{}
 	r.silences.again(by) // they stay with the wall clock
 	for _, s := range r.silences.inOrder() {
 		if s.obliging() && r.silences.watched[s.ID] == nil {

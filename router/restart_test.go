@@ -123,7 +123,7 @@ func TestARestartChangesNothing(t *testing.T) {
 func audit(t *testing.T, r *Router) {
 	t.Helper()
 	scheduled := map[*group]bool{}
-	for _, a := range r.agenda.heap {
+	for _, a := range slices.Concat(r.agenda.heap, r.throng.due.heap) {
 		if a.who.Next.Equal(a.at) {
 			scheduled[a.who] = true
 		}

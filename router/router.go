@@ -93,6 +93,7 @@ type Router struct {
 	turns   agenda[*round]
 
 	agenda        agenda[*group]
+	throng        throng // those of the agenda whose time has come
 	forget, sweep grid
 	flown         uint64 // notifications so far
 	out           []Effect
@@ -161,25 +162,52 @@ func (r *Router) Committed() { r.table.committed() }
 
 // Due is when Elapsed next wants to be called; zero is never.
 func (r *Router) Due() time.Time {
-	var due time.Time
-	sooner := func(t time.Time) {
-		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
-			due = t
-		}
+	due := r.nextChore()
+	if r.unready {
+		return due
 	}
-	if !r.unready {
-		sooner(r.nextFlush())
+	if _, _, ok := r.nextSpeaker(); ok {
+		due = sooner(due, r.throng.oldest())
 	}
-	sooner(r.nextTurn())
-	sooner(r.silences.nextTurn())
-	sooner(r.table.nextExpiry())
+	return sooner(due, r.nextFlush())
+}
+
+// Overdue is since when the first thing has been due that ElapsedSome would do now; zero: there is nothing to do by now.
+func (r *Router) Overdue(now time.Time) time.Time {
+	due := r.nextChore()
+	if due.After(now) {
+		due = time.Time{}
+	}
+	if !due.IsZero() || r.unready {
+		return due
+	}
+	r.gather(now)
+	at, _, _ := r.nextSpeaker()
+	if at.After(now) { // the clock was slewed back a little
+		return time.Time{}
+	}
+	return at
+}
+
+// nextChore is when something is to be done beside letting groups speak; zero: never.
+func (r *Router) nextChore() time.Time {
+	due := sooner(r.nextTurn(), r.silences.nextTurn())
+	due = sooner(due, r.table.nextExpiry())
 	if r.table.Len() > 0 {
-		sooner(r.forget.next)
+		due = sooner(due, r.forget.next)
 	}
 	if r.log.len() > 0 || len(r.silences.byID) > 0 {
-		sooner(r.sweep.next)
+		due = sooner(due, r.sweep.next)
 	}
 	return due
+}
+
+// sooner is the earlier one; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // nextTurn is when the next round has waited for the peers; zero: none waits.
@@ -205,10 +233,33 @@ func (r *Router) Peered(ready bool, wait time.Duration) {
 func (r *Router) nextFlush() time.Time {
 	for {
 		at, g, ok := r.agenda.first()
-		if !ok || g.Next.Equal(at) && r.groups[g.ID] == g {
+		if !ok || r.meant(at, g) {
 			return at
 		}
 		r.agenda.drop()
+	}
+}
+
+// meant reports whether the appointment still holds.
+func (r *Router) meant(at time.Time, g *group) bool { return g.Next.Equal(at) && r.groups[g.ID] == g }
+
+// gather lets all whose time has come by now wait for their turn.
+func (r *Router) gather(now time.Time) {
+	for at := r.nextFlush(); !at.IsZero() && !at.After(now); at = r.nextFlush() {
+		_, g, _ := r.agenda.first()
+		r.agenda.drop()
+		r.throng.add(at, g)
+	}
+}
+
+// nextSpeaker is whose turn it is of those whose time has come.
+func (r *Router) nextSpeaker() (at time.Time, g *group, ok bool) {
+	for {
+		at, g, ok = r.throng.first()
+		if !ok || r.meant(at, g) {
+			return at, g, ok
+		}
+		r.throng.drop()
 	}
 }
 
@@ -216,8 +267,8 @@ func (r *Router) nextFlush() time.Time {
 // harmless; what is overdue happens once.
 func (r *Router) Elapsed(now time.Time) []Effect { return r.elapsed(now, math.MaxInt) }
 
-// ElapsedSome is Elapsed for somebody who has more to do: at most so many groups are flushed, those that were due first. Due
-// then says that the others still are.
+// ElapsedSome is Elapsed for somebody who has more to do: at most so many groups are flushed, those that were due first; but
+// where many wait no receiver's hold up another's, see throng. Due then says that the others still are.
 func (r *Router) ElapsedSome(now time.Time, flushes int) []Effect { return r.elapsed(now, flushes) }
 
 func (r *Router) elapsed(now time.Time, flushes int) []Effect {
@@ -230,11 +281,16 @@ func (r *Router) elapsed(now time.Time, flushes int) []Effect {
 		r.turns.drop()
 		r.takeTurns(rd, now)
 	}
-	for at := r.nextFlush(); flushes > 0 && !r.unready && !at.IsZero() && !at.After(now); at = r.nextFlush() {
-		flushes--
-		_, g, _ := r.agenda.first()
-		r.agenda.drop()
-		r.flush(g, now)
+	if !r.unready {
+		r.gather(now)
+		for ; flushes > 0; flushes-- {
+			at, g, ok := r.nextSpeaker()
+			if !ok || at.After(now) {
+				break
+			}
+			r.throng.drop()
+			r.flush(g, now)
+		}
 	}
 	if r.forget.due(now) {
 		r.table.gc(now)

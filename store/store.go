@@ -41,6 +41,13 @@ type Store interface {
 	Close() error
 }
 
+// A Sequencer is a Store that does many batches in the time of one: those of one turn need not each wait for the disk.
+type Sequencer interface {
+	// CommitAll does the batches in order, as one Commit after the other would, and says how many it did. It stops at the
+	// first that fails, with that one's error. Each is on disk whole or not at all, and never without those before it.
+	CommitAll(ctx context.Context, bs []Batch) (done int, err error)
+}
+
 // An Item is a value at its key.
 type Item struct {
 	Key      string

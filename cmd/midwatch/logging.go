@@ -50,6 +50,10 @@ func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	r := slog.NewRecord(e.Time, slogLevel(e.Level), e.Message, e.Caller.PC)
 	for _, list := range [][]zapcore.Field{c.fields, fields} {
 		for _, f := range list {
+			if f.Type == zapcore.StringType { // as most are
+				r.AddAttrs(slog.String(f.Key, f.String))
+				continue
+			}
 			enc := zapcore.NewMapObjectEncoder()
 			f.AddTo(enc)
 			v, ok := enc.Fields[f.Key]

@@ -35,12 +35,66 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) error {
 	}
 }
 
+// CommitAll does the batches in order with as few fsyncs as the bounds of a group allow, see store.Sequencer.
+func (s *Store) CommitAll(ctx context.Context, bs []store.Batch) (done int, err error) {
+	if err := s.usable(ctx); err != nil {
+		return 0, err
+	}
+	var requests []*request
+	var bad error // what is wrong with the first that no store takes
+	for _, b := range bs {
+		if bad = b.Check(); bad != nil {
+			break
+		}
+		r := &request{batch: b, answer: make(chan error, 1)}
+		if n := len(requests); n > 0 {
+			r.after = requests[n-1]
+		}
+		requests = append(requests, r)
+	}
+	if !s.queue.add(requests...) {
+		return 0, store.ErrClosed
+	}
+	for i, r := range requests {
+		select {
+		case err = <-r.answer:
+		case <-ctx.Done():
+			if s.queue.withdraw(requests[i:]...) {
+				return i, ctx.Err()
+			}
+			err = <-r.answer
+		}
+		switch {
+		case errors.Is(err, store.ErrFull) && len(requests) > 1:
+			return s.oneByOne(ctx, bs, i)
+		case err != nil:
+			return i, err
+		}
+	}
+	return len(requests), bad
+}
+
+// oneByOne goes on with the batches where there is no room for many at once: there may be for some.
+func (s *Store) oneByOne(ctx context.Context, bs []store.Batch, done int) (int, error) {
+	for _, b := range bs[done:] {
+		if err := s.Commit(ctx, b); err != nil {
+			return done, err
+		}
+		done++
+	}
+	return done, nil
+}
+
+// errAfter is for what was to come behind a batch that failed. Whoever asked for both hears of that one's error.
+var errAfter = errors.New("what was to be done before failed")
+
 // run is the committer: the only goroutine that writes. While it waits for the disk, the next group
 // gathers.
 func (s *Store) run() {
 	defer close(s.ended)
 	for group := s.queue.take(); len(group) > 0; group = s.queue.take() {
 		for i, err := range s.commit(group) {
+			group[i].failed = err != nil
 			group[i].answer <- err
 		}
 	}
@@ -59,7 +113,7 @@ func (s *Store) commit(group []*request) []error {
 		group = slices.Clone(group)
 		for i, r := range group {
 			if len(r.batch.Put) > 0 {
-				group[i], answers[i] = nil, err
+				group[i], answers[i], r.failed = nil, err, true
 			}
 		}
 		err = nil
@@ -91,12 +145,16 @@ func (s *Store) update(group []*request, answers []error) error {
 			if r == nil {
 				continue
 			}
+			if r.after != nil && r.after.failed {
+				answers[i], r.failed = errAfter, true
+				continue
+			}
 			conflict, err := w.apply(r.batch)
 			if err != nil {
 				return err
 			}
 			if conflict != nil {
-				answers[i] = conflict
+				answers[i], r.failed = conflict, true
 			}
 		}
 		if !w.dirty {

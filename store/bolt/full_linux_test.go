@@ -45,7 +45,36 @@ func limited(path string) error {
 	return errors.Join(
 		fillUp(path, true),
 		fillUp(path+"-later", false),
+		fillUpAtOnce(path+"-at-once", true),
+		fillUpAtOnce(path+"-at-once-later", false),
 	)
+}
+
+// fillUpAtOnce is a sequence of more than the disk takes: what there is room for is done, in order, and nothing behind it.
+func fillUpAtOnce(path string, ahead bool) error {
+	ctx := context.Background()
+	s, err := Open(path, Options{})
+	if err != nil {
+		return err
+	}
+	s.room.unfit = !ahead
+	var bs []store.Batch
+	for i := range 200 {
+		bs = append(bs, store.Batch{Put: []store.KeyValue{{Key: fmt.Sprintf("h/%06d", i), Value: make([]byte, 20_000)}}})
+	}
+	bs = append(bs, store.Batch{Delete: []string{"h/000000"}})
+	done, err := s.CommitAll(ctx, bs)
+	if !errors.Is(err, store.ErrFull) || done < 10 {
+		return fmt.Errorf("did %d: %v", done, err)
+	}
+	var want []string
+	for _, b := range bs[:done] {
+		want = append(want, b.Put[0].Key)
+	}
+	if got := everything(s); !slices.Equal(got, want) {
+		return fmt.Errorf("after %d were done there are %q", done, got)
+	}
+	return s.Close()
 }
 
 // fillUp tells the story. ahead is false for a file system that cannot give space ahead, so that bbolt

@@ -18,6 +18,8 @@ const (
 type request struct {
 	batch  store.Batch
 	answer chan error // takes one without blocking
+	after  *request   // not to be done if that one failed; nil: by itself
+	failed bool       // the committer's own
 }
 
 // A queue holds the requests that the committer has not taken yet.
@@ -30,27 +32,28 @@ type queue struct {
 
 func (q *queue) init() { q.arrived.L = &q.mu }
 
-// add reports false if the queue is closed.
-func (q *queue) add(r *request) bool {
+// add reports false if the queue is closed. Requests that are added together are taken in their order.
+func (q *queue) add(rs ...*request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return false
 	}
-	q.waiting = append(q.waiting, r)
+	q.waiting = append(q.waiting, rs...)
 	q.arrived.Signal()
 	return true
 }
 
-// withdraw reports false if r was taken: then its answer will come.
-func (q *queue) withdraw(r *request) bool {
+// withdraw takes back requests that stand one behind the other. It reports false if the first was taken: then its answer
+// will come, and the others stay.
+func (q *queue) withdraw(rs ...*request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	i := slices.Index(q.waiting, r)
+	i := slices.Index(q.waiting, rs[0])
 	if i < 0 {
 		return false
 	}
-	q.waiting = slices.Delete(q.waiting, i, i+1)
+	q.waiting = slices.Delete(q.waiting, i, i+len(rs))
 	return true
 }
 
