@@ -37,6 +37,7 @@ type Options struct {
 	Daemon      func() Daemon                                              // what the process knows of itself; nil: nothing
 	Unwell      func(ctx context.Context) []string                         // why nobody should rely on being paged; nil: the engine's word
 	Heartbeat   func(key string) (name string, ok bool)                    // whose address ends with this secret; nil: nobody is pinged
+	Counts      func(slo string) (why string)                              // the counts of an SLO do not come; empty: they do. nil: nobody knows
 	IncidentURL func(id string) string                                     // the page of an incident; nil: there is none
 	Link        func(parts ...string) string                               // the address of a path of ours, as people reach it; nil: the path
 	Store       string                                                     // the store's name: a part of what identifies shifts in calendars

@@ -125,7 +125,13 @@ func (a *API) getSLOs(w http.ResponseWriter, r *http.Request) {
 	out := SLOs{SLOs: []SLO{}}
 	for _, view := range a.o.Engine.SLOs() {
 		if matches(v.Get("name"), view.Rule.Objective.Name()) {
-			out.SLOs = append(out.SLOs, showSLO(view))
+			shown := showSLO(view)
+			if a.o.Counts != nil && shown.Source == string(slo.FromRatio) {
+				if why := a.o.Counts(shown.Name); why != "" {
+					shown.Doubts = append(shown.Doubts, why)
+				}
+			}
+			out.SLOs = append(out.SLOs, shown)
 		}
 	}
 	answer(w, r, http.StatusOK, out)

@@ -201,8 +201,23 @@ func (r *openReader) read(path, from string, pattern *yaml.Node) {
 			return
 		}
 		if len(doc.Content) == 1 && !isNull(doc.Content[0]) {
-			r.document(r.flatten(doc.Content[0]))
+			r.documents(r.flatten(doc.Content[0]))
 		}
+	}
+}
+
+// documents are one, or a list of them, as some tools write them.
+func (r *openReader) documents(n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		r.document(n)
+		return
+	}
+	if len(n.Content) > maxDocuments {
+		r.fault(n, fmt.Sprintf("the list has more than %d documents", maxDocuments), "cut it in two")
+		return
+	}
+	for _, item := range n.Content {
+		r.document(item)
 	}
 }
 
@@ -291,15 +306,14 @@ func put(m *yaml.Node, key string, value *yaml.Node) {
 	}
 }
 
-// slo writes an SLO as one of ours and reads it.
+// slo writes an SLO as one of ours for each of its objectives, and reads them.
 func (r *openReader) slo(o openObject) {
 	before := r.errors
 	spec := o.sub("spec")
 	n := mappingAt(o.node)
-	put(n, "name", lookup(lookup(o.node, "metadata"), "name"))
 	put(n, "service", spec.get("service"))
 	put(n, "description", spec.get("description"))
-	put(n, "objective", r.target(spec))
+	targets := r.targets(spec)
 	put(n, "window", r.window(spec))
 	put(n, "sli", r.indicator(o, spec))
 	for key, annotation := range map[string]string{"clear_for": "clear-for", "reopen_window": "reopen-window", "runbook_url": "runbook-url"} {
@@ -324,11 +338,26 @@ func (r *openReader) slo(o openObject) {
 		r.objective.vague = true
 		return
 	}
+	name := lookup(lookup(o.node, "metadata"), "name")
+	for _, target := range targets {
+		called := name
+		if len(targets) > 1 {
+			called = said(target, name.Value+"-"+target.Value)
+		}
+		one := mappingAt(o.node)
+		put(one, "name", called)
+		put(one, "objective", target)
+		one.Content = append(one.Content, n.Content...)
+		r.oneObjective(o, one, called)
+	}
+}
+
+// oneObjective reads one that was written as one of ours.
+func (r *openReader) oneObjective(o openObject, n, name *yaml.Node) {
 	f := sectionForm("slos")
 	where := f.list.itemIn("slos", n, 0)
-	name := lookup(n, "name")
 	if first, again := r.loader.objective.add(name.Value, r.place(name)); again {
-		o.fault(name, "a second slo of this name", fmt.Sprintf("the first is at %s:%d:%d; rename or remove one", first.file, first.at.line, first.at.column))
+		o.fault(name, fmt.Sprintf("a second slo named %q", name.Value), fmt.Sprintf("the first is at %s:%d:%d; rename or remove one", first.file, first.at.line, first.at.column))
 		return
 	}
 	r.oneSLO(r.object(n, f.list, where), name.Value)
@@ -341,21 +370,25 @@ func refused(o object, key, what, hint string) {
 	}
 }
 
-// target is the objective in percent.
-func (r *openReader) target(spec object) *yaml.Node {
-	all := spec.items("objectives")
-	if len(all) > 1 {
-		all[1].fault(all[1].node, "a second objective cannot be expressed", "write an SLO for each")
+// targets are the objectives in percent.
+func (r *openReader) targets(spec object) (all []*yaml.Node) {
+	for _, o := range spec.items("objectives") {
+		if target := r.target(o); target != nil {
+			all = append(all, target)
+		}
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	o := all[0]
+	return all
+}
+
+// target is what one objective asks for, in percent.
+func (r *openReader) target(o object) *yaml.Node {
 	for _, key := range []string{"timeSliceTarget", "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight"} {
 		refused(o, key, key+" cannot be expressed", "leave it out")
 	}
 	for _, key := range []string{"op", "value"} {
-		refused(o, key, key+" is for threshold metrics, which cannot be expressed", "write a ratioMetric")
+		if n := o.get(key); n != nil {
+			o.warn(n, key+" is not used: it is for threshold metrics", "leave it out")
+		}
 	}
 	share, percent := o.get("target"), o.get("targetPercent")
 	switch {
@@ -376,7 +409,7 @@ func (r *openReader) target(spec object) *yaml.Node {
 	return nil
 }
 
-var shareRE = regexp.MustCompile(`^0\.([0-9]+)$`)
+var shareRE = regexp.MustCompile(`^0?\.([0-9]+)$`)
 
 // hundredfold writes a share below 1 in percent, without arithmetic that rounds: 0.9995 is 99.95.
 func hundredfold(share string) (string, bool) {
@@ -668,7 +701,7 @@ func (r *openReader) severity(s object) *yaml.Node {
 		return n
 	}
 	ours, known := r.cfg.Severities[strings.ToLower(word)]
-	if word == "ticket" && !known {
+	if strings.EqualFold(word, "ticket") && !known {
 		ours, known = "sev4", true
 	}
 	if !known {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,66 @@ func TestOpenSLO(t *testing.T) {
 	}
 }
 
+// TestSeveralObjectivesOfOneDocument are several SLOs, named for what they ask; and a list of documents is as good as a row
+// of them.
+func TestSeveralObjectivesOfOneDocument(t *testing.T) {
+	main, err := os.ReadFile("testdata/bad/openslo.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const list = `
+- apiVersion: openslo/v1
+  kind: DataSource
+  metadata: {name: metrics}
+  spec: {type: Prometheus, connectionDetails: {url: "http://127.0.0.1:9090"}}
+- apiVersion: openslo/v1
+  kind: SLO
+  metadata: {name: search, annotations: {midwatch/escalation-policy: db}}
+  spec:
+    service: shop
+    indicator:
+      spec:
+        ratioMetric:
+          good: {metricSource: {metricSourceRef: metrics, spec: {query: 'sum(rate(good[2m]))'}}}
+          total: {metricSource: {metricSourceRef: metrics, spec: {query: 'sum(rate(all[2m]))'}}}
+    timeWindow: [{duration: 4w, isRolling: true}]
+    budgetingMethod: Occurrences
+    objectives: [{displayName: Good, op: gte, target: 0.995}, {displayName: Very good, targetPercent: 99.95}, TARGET]
+    alertPolicies: [{metadata: {name: any}, spec: {conditions: [{metadata: {name: fast}, spec: {severity: Ticket, condition: {threshold: 10, lookbackWindow: 1h}}}]}}]
+`
+	read := func(third string) (*Config, Faults) {
+		text := strings.Replace(list, "TARGET", third, 1)
+		return Load(main, Options{File: "main.yml", texts: &texts{
+			main: main, files: map[string][]byte{"a.yml": []byte(text)}, globs: map[string][]string{"openslo/*.yml": {"a.yml"}},
+		}})
+	}
+	c, faults := read("{target: 0.9}")
+	if c == nil {
+		t.Fatal(faults)
+	}
+	if want := []string{"search-99.5", "search-99.95", "search-90"}; !slices.Equal(c.SLOOrder, want) {
+		t.Errorf("slos %q, want %q", c.SLOOrder, want)
+	}
+	for i, name := range c.SLOOrder {
+		s := c.SLOs[name].Objective.Spec()
+		if s.Name != name || s.Objective != []string{"99.5", "99.95", "90"}[i] || s.Window != 28*24*time.Hour || len(s.Thresholds) != 1 || s.Thresholds[0].Severity != "sev4" {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	if len(faults.Warnings()) != 1 || !strings.Contains(faults.Warnings()[0].Message, "op is not used") {
+		t.Errorf("warnings %v, want one about op", faults.Warnings())
+	}
+	for third, want := range map[string]string{
+		"{target: 0.9950}":    `a second slo named "search-99.5"; the first is at a.yml:18:`,
+		"{target: 0.5}":       `slo "search-50": threshold "fast": burn_rate: threshold "fast" can never be reached: with an objective of 50, the highest burn rate there can be is 2`,
+		"{indicatorRef: any}": `objective 3: indicatorRef cannot be expressed`,
+	} {
+		if c, faults := read(third); c != nil || !strings.Contains(faults.Err().Error(), want) {
+			t.Errorf("%s: %v, want %q", third, faults, want)
+		}
+	}
+}
+
 // Whatever becomes of a document, it is read or refused, and nothing worse.
 func TestTornOpenSLODocuments(t *testing.T) {
 	main, err := os.ReadFile("testdata/bad/openslo.yml")
@@ -100,9 +161,9 @@ func TestTornOpenSLODocuments(t *testing.T) {
 
 func TestHundredfold(t *testing.T) {
 	for share, want := range map[string]string{
-		"0.999": "99.9", "0.9995": "99.95", "0.99": "99", "0.9": "90", "0.95": "95", "0.0": "0", "0.005": "0.5", "0.10": "10", "0.999000": "99.9",
+		"0.999": "99.9", "0.9995": "99.95", "0.99": "99", "0.9": "90", "0.95": "95", "0.0": "0", "0.005": "0.5", "0.10": "10", "0.999000": "99.9", ".99": "99",
 		"0.123456789012345": "12.3456789012345",
-		"1":                 "", "99.9": "", "1.0": "", "0.": "", ".99": "", "9e-1": "", "-0.9": "", "": "",
+		"1":                 "", "99.9": "", "1.0": "", "0.": "", ".": "", "9e-1": "", "-0.9": "", "": "",
 	} {
 		if got, ok := hundredfold(share); got != want || ok != (want != "") {
 			t.Errorf("%q: got %q, want %q", share, got, want)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/alertmanager/matcher/compat"
@@ -81,22 +82,31 @@ func (l *loader) oneSLO(o object, name string) {
 	before := l.errors
 	s, spec := l.readSLO(o)
 	o.refer(o.get("escalation_policy"), "escalation policy", &l.policy)
-	if !o.ok || l.errors > before {
-		return
-	}
 	objective, err := slo.New(spec)
 	if err != nil {
 		if ps, ok := err.(slo.Problems); ok { //nolint:errorlint // it is never wrapped
-			l.sloProblems(o, ps, l.fault)
+			l.sloProblems(o, ps, l.elsewhere(l.faults))
 		} else {
 			l.faultOf(o.node, o.where, err)
 		}
+		return
+	}
+	if !o.ok || l.errors > before {
 		return
 	}
 	l.sloProblems(o, objective.Warnings(), l.warn)
 	s.Objective = objective
 	l.cfg.SLOs[name] = s
 	l.cfg.SLOOrder = append(l.cfg.SLOOrder, name)
+}
+
+// elsewhere is fault for places at which nothing is wrong yet: what cannot be read is no news to who reckons with it.
+func (l *loader) elsewhere(wrong Faults) func(n *yaml.Node, message, hint string) {
+	return func(n *yaml.Node, message, hint string) {
+		if !slices.ContainsFunc(wrong, func(f Fault) bool { return f.File == l.file && f.Line == n.Line && f.Column == n.Column }) {
+			l.fault(n, message, hint)
+		}
+	}
 }
 
 func (l *loader) sloProblems(o object, ps slo.Problems, say func(n *yaml.Node, message, hint string)) {

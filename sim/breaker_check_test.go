@@ -627,7 +627,7 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 		switch {
 		case hers:
 			c.turns[key] += i + 1
-			if hard {
+			if hard || unsure && c.mayBe(l, step, i+1, p) {
 				c.modulo[key] = 1
 			} else if unsure {
 				c.modulo[key] = n
@@ -640,6 +640,17 @@ func (c *checker) takeTurn(l *bladder, step int, p bpage) []seat {
 	}
 	l.fail("round robin goes in turn", "step %d paged %s%s, who is none of its targets now", step, p.user, p.receiver)
 	return nil
+}
+
+// mayBe tells whether the page may be one of a turn that comes after so many.
+func (c *checker) mayBe(l *bladder, step, skip int, p bpage) bool {
+	for {
+		who, i := c.whoseTurn(l, step, skip)
+		if who == nil || slices.Equal(c.together(p), names(who)) {
+			return who != nil
+		}
+		skip = i + 1
+	}
 }
 
 // together are all those whom the turn that is looked at paged by beginning the same step, sorted.

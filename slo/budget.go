@@ -90,6 +90,20 @@ func (b Budget) Active(o *Objective, t time.Time) []string {
 	return names
 }
 
+// Known is up to when events are counted: where the newest minute with data ends. Zero: none is, or it counts no events.
+func (b Budget) Known() time.Time {
+	if at := b.Slices.end(); at != -reach {
+		return instant(at)
+	}
+	return time.Time{}
+}
+
+// Idle tells whether nothing is remembered any more: then the zero Budget would go on just as well.
+func (b Budget) Idle(o *Objective) bool {
+	return b.Spans.IsZero() && b.Slices.IsZero() && len(b.Excluded) == 0 && len(b.Crossed) == 0 &&
+		!b.Breach.Open && !b.Breach.Held && (b.Breach.ResolvedAt.IsZero() || b.Seen.Sub(b.Breach.ResolvedAt) > o.spec.ReopenWindow)
+}
+
 // signal is what the fields say, made ready to be asked. What is there already is used, unless the objective is of
 // another kind now.
 func (b Budget) signal(o *Objective) signal {

@@ -272,6 +272,11 @@ func (r *reader) byte() byte {
 }
 
 func (r *reader) uvarint() uint64 {
+	if len(r.data) > 0 && r.data[0] < 0x80 { // as most are
+		v := r.data[0]
+		r.data = r.data[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(r.data)
 	if n <= 0 {
 		r.bad, r.data = true, nil
@@ -282,11 +287,6 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.data)
-	if n <= 0 {
-		r.bad, r.data = true, nil
-		return 0
-	}
-	r.data = r.data[n:]
-	return v
+	v := r.uvarint()
+	return int64(v>>1) ^ -int64(v&1) //nolint:gosec // zigzag, as encoding/binary has it
 }

@@ -228,7 +228,7 @@ func (o *Objective) checkMinutes(ps *Problems, where string, d time.Duration) {
 func (o *Objective) need(rate *big.Rat, w time.Duration) need {
 	exact := new(big.Rat).SetInt64(int64(w))
 	exact.Mul(exact, rate).Mul(exact, o.budget)
-	return need{window: int64(w), bad: ceil(exact), exact: exact}
+	return need{window: int64(w), bad: ceil(exact), exact: exact, about: float(exact)}
 }
 
 // moreThan is a need that holds where the budget burns faster than rate, not only as fast.

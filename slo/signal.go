@@ -26,5 +26,6 @@ type need struct {
 	window int64
 	bad    int64    // in whole nanoseconds: exact, rounded up
 	exact  *big.Rat // in nanoseconds, for what does not come in whole ones
+	about  float64  // the float nearest to exact
 	above  bool     // exact itself is not enough
 }

@@ -90,10 +90,23 @@ func (s Slices) set(at int64, c cell) (Slices, bool) {
 // at is the minute that begins at an instant.
 func (s Slices) at(at int64) cell {
 	h := floorDiv(at, hourNanos)
-	if h < s.first || h-s.first >= int64(len(s.hours)) || s.hours[h-s.first] == nil {
+	return s.hour(h).cell(floorDiv(at, minute) - h*perHour)
+}
+
+// hour is that hour since 1970; nil: without data.
+func (s Slices) hour(h int64) *hour {
+	if h < s.first || h-s.first >= int64(len(s.hours)) {
+		return nil
+	}
+	return s.hours[h-s.first]
+}
+
+// cell is one of its minutes, also of an hour without data.
+func (h *hour) cell(m int64) cell {
+	if h == nil {
 		return cell{}
 	}
-	return s.hours[h-s.first].cells[floorDiv(at, minute)-h*perHour]
+	return h.cells[m]
 }
 
 // prune forgets the hours that were over at horizon.
@@ -147,6 +160,9 @@ func (s Slices) end() int64 {
 
 // good makes the minutes good that lie within the stretches, wholly or in part: their events still count in all.
 func (s Slices) good(without []stretch) Slices {
+	if len(without) == 0 {
+		return s
+	}
 	s.hours = slices.Clone(s.hours)
 	for i, h := range s.hours {
 		start := (s.first + int64(i)) * hourNanos
@@ -246,6 +262,15 @@ func (r *ratio) meets(n need, edge int64) bool {
 	if total == 0 || bad == 0 {
 		return false // no need is below 0, and only one that must be exceeded is 0
 	}
+	// Most are nowhere near each other. Each side is rounded a few times, by 2⁻⁵³ at most.
+	const doubt = 1e-12
+	roughly := float64(bad) / float64(total) * float64(counted*minute)
+	switch {
+	case roughly > n.about*(1+doubt):
+		return true
+	case roughly < n.about*(1-doubt):
+		return false
+	}
 	have := new(big.Int).SetUint64(bad)
 	have.Mul(have, big.NewInt(counted*minute)).Mul(have, n.exact.Denom())
 	want := new(big.Int).SetUint64(total)
@@ -292,10 +317,13 @@ func (r *ratio) horizon(t int64) int64 {
 // differs is where the first minute after since begins at which two are not the same; never if they are.
 func (r *ratio) differs(o Slices, since int64) int64 {
 	for h := max(min(r.first, o.first), floorDiv(since, hourNanos)+1); h < max(r.first+int64(len(r.hours)), o.first+int64(len(o.hours))); h++ {
+		was, is := o.hour(h), r.hour(h)
+		if was == is {
+			continue // what did not change is shared
+		}
 		for m := range int64(perHour) {
-			at := h*hourNanos + m*minute
-			if r.at(at) != o.at(at) {
-				return at
+			if is.cell(m) != was.cell(m) {
+				return h*hourNanos + m*minute
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // checkoutRatio is checkout, counted.
@@ -242,5 +244,81 @@ func TestCountsAreTheModel(t *testing.T) {
 		if !slices.Equal(said, m.said) {
 			t.Fatalf("seed %d: %+v\nthe engine said\n%s\nthe model said\n%s", seed, spec, strings.Join(said, "\n"), strings.Join(m.said, "\n"))
 		}
+	}
+}
+
+// A share is compared with a need roughly at first, and to the last digit where that does not tell: right at the need, and the
+// least bit beside it.
+func TestAShareIsComparedExactly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		total := rapid.Uint64Range(1, MaxCount).Draw(t, "total")
+		bad := rapid.Uint64Range(0, total).Draw(t, "bad")
+		minutes := rapid.Int64Range(1, perHour).Draw(t, "minutes")
+		var s Slices
+		for m := range minutes {
+			s, _ = s.set(m*minute, cell{bad, total})
+		}
+		have := new(big.Rat).SetFrac(new(big.Int).SetUint64(bad), new(big.Int).SetUint64(total))
+		have.Mul(have, new(big.Rat).SetInt64(minutes*minute))
+		// 10^-40 is nothing that a float could tell.
+		bit := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(40), nil))
+		exact := new(big.Rat).Set(have)
+		switch rapid.IntRange(-1, 2).Draw(t, "beside") {
+		case -1:
+			exact.Sub(exact, bit)
+		case 1:
+			exact.Add(exact, bit)
+		case 2: // anywhere
+			exact.SetFrac64(rapid.Int64Range(0, minutes*minute).Draw(t, "need"), rapid.Int64Range(1, 1000).Draw(t, "of"))
+		}
+		if exact.Sign() < 0 {
+			exact.SetInt64(0)
+		}
+		n := need{window: hourNanos, exact: exact, about: float(exact), above: rapid.Bool().Draw(t, "above")}
+		order := have.Cmp(exact)
+		want := order > 0 || order == 0 && !n.above
+		if bad == 0 {
+			want = false // no need is 0, unless it must be exceeded
+		}
+		if got := newRatio(s, nil).meets(n, hourNanos); got != want {
+			t.Fatalf("%d of %d in %d minutes against %s, above %v: got %v, want %v", bad, total, minutes, exact, n.above, got, want)
+		}
+	})
+}
+
+func TestUpToWhenCountsAreKnown(t *testing.T) {
+	o := objective(t, search)
+	b, _ := Budget{}.Step(Counted{Minute: at("12:00"), Bad: 1, Total: 10}, at("12:05"), o)
+	b, _ = b.Step(Counted{Minute: at("12:03")}, at("12:06"), o) // without data
+	b, _ = b.Step(Reloaded{}, at("15:00"), o)
+	if got := b.Known(); !got.Equal(at("12:01")) {
+		t.Errorf("known up to %s, want 12:01, when the minute ends that has data", got)
+	}
+	if got := (Budget{}).Known(); !got.IsZero() {
+		t.Errorf("the zero Budget knows up to %s", got)
+	}
+}
+
+// A budget is idle when its window has left everything behind, and no incident may come back.
+func TestABudgetIsIdleWhenNothingIsLeft(t *testing.T) {
+	o := objective(t, checkout)
+	b, _ := Budget{}.Step(Fired{Alert: "a", StartsAt: at("12:00")}, at("12:00"), o)
+	b, _ = b.Step(Tick{}, b.Due(), o)
+	b, _ = b.Step(Resolved{Alert: "a"}, at("12:10"), o)
+	for !b.Due().IsZero() {
+		if b.Idle(o) {
+			t.Fatalf("idle at %s, with %+v", b.Seen, b.Breach)
+		}
+		b, _ = b.Step(Tick{}, b.Due(), o)
+	}
+	if b, _ = b.Step(Reloaded{}, at("12:09").Add(30*24*time.Hour), o); b.Idle(o) {
+		t.Error("idle while the window holds a minute")
+	}
+	if b, _ = b.Step(Reloaded{}, at("12:16").Add(30*24*time.Hour), o); !b.Idle(o) {
+		t.Errorf("not idle: %+v", b)
+	}
+	held, _ := Budget{}.Step(Correction{ID: "x", From: at("12:00"), To: at("13:00")}, at("12:00"), o)
+	if held.Idle(o) {
+		t.Error("idle with a correction")
 	}
 }

@@ -30,7 +30,7 @@ func parse(args []string, stdout, stderr io.Writer) (cmd command, err error) {
 	out := &output{stdout: stdout, stderr: stderr}
 	commands := map[string]command{}
 	for _, register := range []func(*kingpin.Application, *output) map[string]command{
-		serveCommand, configCommands, testCommand, simulateCommand, oncallCommands, incidentCommands, sloCommands, testPageCommand, pushLinkCommand, deliveriesCommand, doctorCommand, silenceCommands, heartbeatCommands, watchCommand, storeCommands, amtoolCommand,
+		serveCommand, configCommands, testCommand, simulateCommand, oncallCommands, incidentCommands, sloCommands, testPageCommand, pushLinkCommand, browserCommands, deliveriesCommand, doctorCommand, silenceCommands, heartbeatCommands, watchCommand, storeCommands, amtoolCommand,
 	} {
 		for name, c := range register(app, out) {
 			commands[name] = c

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 type switchboard struct {
 	*httptest.Server
 	calls chan string
-	acks  chan string // addresses of buttons that acknowledge
+	acks  chan string  // addresses of buttons that acknowledge
+	acked atomic.Bool  // the alarm was acknowledged in Pushover's app
+	told  atomic.Int32 // how often that was said
 }
 
 func newSwitchboard(t *testing.T) *switchboard {
@@ -48,7 +51,12 @@ func newSwitchboard(t *testing.T) *switchboard {
 			return
 		}
 		if r.Method == http.MethodGet { // it asks whether somebody acknowledged, every few seconds
-			io.WriteString(w, `{"status":1,"acknowledged":0}`)
+			acknowledged := 0
+			if b.acked.Load() {
+				acknowledged = 1
+				b.told.Add(1)
+			}
+			fmt.Fprintf(w, `{"status":1,"acknowledged":%d}`, acknowledged)
 			return
 		}
 		form, _ := url.ParseQuery(string(body))

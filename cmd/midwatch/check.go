@@ -10,19 +10,9 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/alertmanager/featurecontrol"
-	"github.com/prometheus/alertmanager/matcher/compat"
-	"github.com/prometheus/common/promslog"
 
 	"github.com/midwatch/midwatch/config"
 )
-
-// initMatchers sets how matchers are parsed. It is a setting of the process and must come before any parsing.
-func initMatchers(log logging, flags featurecontrol.Flagger) {
-	if log.slog == nil {
-		log.slog = promslog.NewNopLogger()
-	}
-	compat.InitFromFlags(log.slog, flags)
-}
 
 func configCommands(app *kingpin.Application, out *output) map[string]command {
 	top := app.Command("config", "Look at configuration files.")
@@ -78,6 +68,10 @@ func checkFile(out *output, name string, old *config.Config, now time.Time) bool
 			return cmp.Or(slices.Index(cfg.Files, a.File)-slices.Index(cfg.Files, b.File), a.Line-b.Line, a.Column-b.Column)
 		})
 	}
+	if len(faults.Errors()) > 0 && isScenario(name) {
+		fmt.Fprintln(out.stderr, runIt(name))
+		return false
+	}
 	for _, f := range faults {
 		fmt.Fprintln(out.stderr, f)
 	}
@@ -112,6 +106,10 @@ func loadConfig(out *output, name string) (*config.Config, bool) {
 	}
 	cfg, faults := config.LoadFileWith(name, config.Options{Fetch: fetchOrSay(out)})
 	if errs := faults.Errors(); len(errs) > 0 {
+		if isScenario(name) {
+			fmt.Fprintln(out.stderr, runIt(name))
+			return nil, false
+		}
 		for _, f := range errs {
 			fmt.Fprintln(out.stderr, f)
 		}

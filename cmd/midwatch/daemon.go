@@ -154,7 +154,7 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer d.chatter.end()
-	d.probes = &probes{engine: d.engine, log: d.log.zap}
+	d.probes = newProbes(d.engine, d.log.zap)
 	d.registry.MustRegister(d.probes)
 	if err := d.join(); err != nil {
 		return err
@@ -201,6 +201,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 		d.log.zap.Error("counts of SLOs are not asked for", zap.Error(err))
 	}
 	defer d.probes.end()
+	aside.Go(func() { d.pusher.dropStrangers(side) })
 	aside.Go(func() { d.deadMan.run(side) })
 	if d.flags.watch != nil {
 		aside.Go(func() { d.watcher().run(side) })
@@ -382,11 +383,15 @@ func (d *daemon) build(cfg *config.Config) (built, error) {
 func (d *daemon) reload() error {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	before := d.current.Load().cfg
 	err := d.tryReload()
 	if err != nil {
 		d.stats.refused()
 		d.log.zap.Error("the configuration was not reloaded; the old one holds", zap.Error(err))
 		return err
+	}
+	for _, line := range config.Diff(before, d.current.Load().cfg) {
+		d.log.zap.Info("the reload changes something", zap.String("what", line))
 	}
 	d.log.zap.Info("the configuration was reloaded")
 	return nil
@@ -414,6 +419,7 @@ func (d *daemon) tryReload() error {
 		return a.Err
 	}
 	d.hold(cfg, b)
+	d.pusher.dropStrangers(context.Background())
 	return d.probes.use(cfg)
 }
 

@@ -23,6 +23,7 @@ import (
 	commoncfg "github.com/prometheus/common/config"
 
 	"github.com/midwatch/midwatch/config"
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/notify"
 )
 
@@ -288,10 +289,7 @@ func withoutSecret(said, secret string) string {
 	if secret != "" {
 		said = strings.ReplaceAll(said, secret, "…")
 	}
-	if runes := []rune(strings.Join(strings.Fields(said), " ")); len(runes) > maxSaid {
-		return string(runes[:maxSaid]) + "…"
-	}
-	return said
+	return excerpt.Letters(strings.Join(strings.Fields(said), " "), maxSaid)
 }
 
 const maxSaid = 200 // letters of a service's words

@@ -37,6 +37,7 @@ func (d *daemon) handler() http.Handler {
 		Receivers:   d.receivers,
 		Muted:       d.muted,
 		RouteLabels: d.routeLabels,
+		Counts:      d.probes.doubt,
 		IncidentURL: func(id string) string { return d.courier.link("incidents", id) },
 		Link:        d.courier.link,
 		Store:       d.courier.store,

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -26,11 +26,11 @@ const (
 type probes struct {
 	engine *engine.Engine
 	log    *zap.Logger
+	wire   http.RoundTripper // nil: that of net/http
+	slots  chan struct{}     // one token for each that asks
 
 	mu    sync.Mutex
-	conf  map[string]counting
-	stop  func() // nil: none runs
-	asked map[string]*probe.Probe
+	asked map[string]*asking
 }
 
 // counting is what is asked for of one SLO.
@@ -40,64 +40,97 @@ type counting struct {
 	window time.Duration
 }
 
-// use takes a configuration. Where what is asked stays the same, asking goes on.
+// asking is a probe that runs.
+type asking struct {
+	counting
+	probe *probe.Probe
+	stop  func()
+	ended chan struct{}
+}
+
+func newProbes(e *engine.Engine, log *zap.Logger) *probes {
+	return &probes{engine: e, log: log, slots: make(chan struct{}, probesAtOnce), asked: map[string]*asking{}}
+}
+
+// use takes a configuration, which the engine must have already. Where what is asked stays the same, asking goes on as if
+// nothing had been. Where it does not, the new questions begin where the answers to the old ones end.
 func (p *probes) use(cfg *config.Config) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	conf := map[string]counting{}
+	conf, sources := map[string]counting{}, map[string]*probe.Source{}
 	for name, s := range cfg.SLOs {
-		if s.Prometheus != nil {
-			spec := s.Objective.Spec()
-			conf[name] = counting{*s.Prometheus, strings.Join(spec.By, ","), spec.Window}
+		if s.Prometheus == nil {
+			continue
 		}
-	}
-	if p.stop != nil && maps.Equal(p.conf, conf) {
-		return nil
-	}
-	known := map[string]time.Time{}
-	for _, v := range p.engine.SLOs() {
-		name, at := v.Rule.Objective.Name(), v.Budget.Seen
-		if first, again := known[name]; !at.IsZero() && (!again || at.Add(-probeOverlap).Before(first)) {
-			known[name] = at.Add(-probeOverlap)
+		spec := s.Objective.Spec()
+		conf[name] = counting{*s.Prometheus, strings.Join(spec.By, ","), spec.Window}
+		if old := p.asked[name]; old != nil && old.counting == conf[name] {
+			continue
 		}
-	}
-	made := map[string]*probe.Probe{}
-	slots := make(chan struct{}, probesAtOnce)
-	for name, q := range conf {
-		source, err := probe.NewSource(q.URL, nil)
+		source, err := probe.NewSource(s.Prometheus.URL, p.wire)
 		if err != nil {
 			return fmt.Errorf("slo %q: %w", name, err)
 		}
-		if made[name], err = probe.New(probe.Config{
-			Name: name, Source: source, Query: probe.Query{Bad: q.Bad, Total: q.Total, By: cfg.SLOs[name].Objective.Spec().By}, Known: known[name],
-			Window: cfg.SLOs[name].Objective.Spec().Window, Sink: p.sink(name), Report: p.report, Slots: slots,
-		}); err != nil {
-			return err
+		sources[name] = source
+	}
+	before := map[string]counting{}
+	var gone []*asking
+	for name, old := range p.asked {
+		if conf[name] != old.counting {
+			old.stop()
+			gone = append(gone, old)
+			before[name] = old.counting
+			delete(p.asked, name)
 		}
 	}
-	if p.stop != nil {
-		p.stop()
+	for _, old := range gone {
+		<-old.ended // its last answers are in the budget then
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	for _, one := range made {
-		all.Go(func() { one.Run(ctx) })
-	}
-	p.conf, p.asked = conf, made
-	p.stop = func() {
-		cancel()
-		all.Wait()
+	known := p.known()
+	for name, source := range sources {
+		q := conf[name]
+		if was, changed := before[name]; changed && q.window > was.window {
+			known[name] = time.Time{} // what the window reaches back to was never asked for
+		}
+		one, err := probe.New(probe.Config{
+			Name: name, Source: source, Query: probe.Query{Bad: q.Bad, Total: q.Total, By: cfg.SLOs[name].Objective.Spec().By}, Known: known[name],
+			Window: q.window, Sink: p.sink(name), Report: p.report, Slots: p.slots,
+		})
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		a := &asking{q, one, cancel, make(chan struct{})}
+		p.asked[name] = a
+		go func() {
+			defer close(a.ended)
+			one.Run(ctx)
+		}()
 	}
 	return nil
+}
+
+// known is from when on each SLO is asked for: the end of its newest counts, less what may not have been kept.
+func (p *probes) known() map[string]time.Time {
+	known := map[string]time.Time{}
+	for _, v := range p.engine.SLOs() {
+		name := v.Rule.Objective.Name()
+		if at := v.Budget.Known(); !at.IsZero() && at.Add(-probeOverlap).After(known[name]) {
+			known[name] = at.Add(-probeOverlap)
+		}
+	}
+	return known
 }
 
 // end stops asking.
 func (p *probes) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
+	for _, a := range p.asked {
+		a.stop()
+	}
+	for _, a := range p.asked {
+		<-a.ended
 	}
 }
 
@@ -118,6 +151,22 @@ func (p *probes) sink(name string) func([]probe.Reading) error {
 		}
 		return nil
 	}
+}
+
+// doubt says why the counts of an SLO do not come, from the first miss on: whoever asks wants to know, also of a restart. Empty:
+// they do.
+func (p *probes) doubt(name string) string {
+	p.mu.Lock()
+	a := p.asked[name]
+	p.mu.Unlock()
+	if a == nil {
+		return ""
+	}
+	h := a.probe.Health()
+	if h.Misses == 0 {
+		return ""
+	}
+	return fmt.Sprintf("its counts do not come since %s: %s", h.Since.UTC().Format("2006-01-02 15:04 UTC"), h.Error)
 }
 
 // report says that a Prometheus does not answer, and that it does again.
@@ -142,7 +191,7 @@ func (p *probes) Collect(ch chan<- prometheus.Metric) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name, one := range p.asked {
-		h := one.Health()
+		h := one.probe.Health()
 		known := 0.0
 		if !h.Known.IsZero() {
 			known = float64(h.Known.Unix())

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,8 +29,10 @@ import (
 // vapidFile is the secret key of web push, within --storage.path. Without it every subscription is void.
 const vapidFile = "vapid.key"
 
-// pushMemo begins the names of memos of subscriptions: push/<user>/<id>.
-func pushMemo(user string) string { return "push/" + user + "/" }
+// pushMemos begins the names of memos of subscriptions: push/<user>/<id>.
+const pushMemos = "push/"
+
+func pushMemo(user string) string { return pushMemos + user + "/" }
 
 // A pusher keeps the browsers that people subscribed, and what it takes to page them.
 type pusher struct {
@@ -187,7 +191,90 @@ func (p *pusher) pages() *web.Push {
 			}
 			return nil // it is as it should be
 		},
+		Renew: p.renew,
 	}
+}
+
+// renew puts what a browser has now in the place of a subscription that it had, for each user whose pages it gets: it may have been
+// given to several. known says whether there was any.
+func (p *pusher) renew(ctx context.Context, old, now web.Subscription) (known bool, err error) {
+	e := p.engine.Load()
+	if e == nil {
+		return false, errors.New("midwatch is starting")
+	}
+	was, err := notify.NewBrowser(old.Endpoint, old.Keys.P256DH, old.Keys.Auth, true)
+	if err != nil {
+		return false, nil //nolint:nilerr // then it is none of ours
+	}
+	p.subject.Lock()
+	defer p.subject.Unlock()
+	for user := range p.users() {
+		var kept notify.Browser
+		text := e.Memo(pushMemo(user) + was.ID())
+		if text == "" || json.Unmarshal([]byte(text), &kept) != nil {
+			continue
+		}
+		if subtle.ConstantTimeCompare(kept.Auth, was.Auth) != 1 || !bytes.Equal(kept.Key, was.Key) || kept.Endpoint != was.Endpoint {
+			continue
+		}
+		known = true
+		if err := p.replace(ctx, user, kept, now); err != nil {
+			return known, err
+		}
+	}
+	return known, nil
+}
+
+// replace keeps the new subscription first: if we end in between, the old one is dropped when its push service knows it no more.
+func (p *pusher) replace(ctx context.Context, user string, old notify.Browser, now web.Subscription) error {
+	_, private := p.method(user)
+	b, err := notify.NewBrowser(now.Endpoint, now.Keys.P256DH, now.Keys.Auth, private)
+	if err != nil {
+		return &engine.Error{Code: "invalid", Field: "endpoint", Message: err.Error()}
+	}
+	b.Agent, b.By, b.At = cmp.Or(now.Agent, old.Agent), old.By, old.At
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	err = p.engine.Load().Do(ctx, engine.Remember{
+		Name: pushMemo(user) + b.ID(), Value: string(text), User: user, Text: "a browser gets pages under a new address: " + browserWords(b),
+	}).Err
+	if err != nil && !errors.Is(err, engine.ErrUnsaved) || b.ID() == old.ID() {
+		return err
+	}
+	return cmp.Or(p.engine.Load().Do(ctx, engine.Remember{Name: pushMemo(user) + old.ID(), User: user}).Err, err)
+}
+
+// dropStrangers forgets the browsers of users that the configuration has no more: whoever gets their name one day must not be paged
+// there, nor be heard from there.
+func (p *pusher) dropStrangers(ctx context.Context) {
+	if p == nil || p.engine.Load() == nil {
+		return
+	}
+	users := p.users()
+	for name, text := range p.engine.Load().Memos(pushMemos) {
+		user, _, ok := cutLast(strings.TrimPrefix(name, pushMemos), "/")
+		if _, known := users[user]; known || !ok {
+			continue
+		}
+		var b notify.Browser
+		_ = json.Unmarshal([]byte(text), &b) // what cannot be read goes too
+		err := p.engine.Load().Do(ctx, engine.Remember{
+			Name: name, User: user, Text: "a browser gets pages no more, because its user is not in the configuration: " + browserWords(b),
+		}).Err
+		if err != nil && !errors.Is(err, engine.ErrUnsaved) {
+			p.log.Warn("a browser of somebody who is not in the configuration is still remembered; the next reload tries again", zap.String("user", user), zap.Error(err))
+		}
+	}
+}
+
+// cutLast cuts around the last of the separators.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // subscribe keeps a browser. One that is known is kept anew, because its keys may be others.
@@ -206,7 +293,7 @@ func (p *pusher) subscribe(ctx context.Context, user, by string, s web.Subscript
 	}
 	known := slices.ContainsFunc(all, func(o notify.Browser) bool { return o.ID() == b.ID() })
 	if !known && len(all) >= notify.MaxBrowsers {
-		return &engine.Error{Code: "conflict", Message: fmt.Sprintf("%d browsers get the pages of %s, the most there can be; press the third button in one that need not, or delete one by the API: users/%[2]s/browsers", len(all), user)}
+		return &engine.Error{Code: "conflict", Message: fmt.Sprintf("%d browsers get the pages of %s, the most there can be; press the third button in one that need not, or remove one: midwatch browsers remove %[2]s", len(all), user)}
 	}
 	text, err := json.Marshal(b)
 	if err != nil {

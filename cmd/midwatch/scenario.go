@@ -230,3 +230,15 @@ func writeJUnit(name string, results []scenarioResult) error {
 	}
 	return os.WriteFile(name, append([]byte(xml.Header), append(text, '\n')...), 0o644)
 }
+
+// isScenario tells whether a file that is no configuration is one for midwatch test: it has a configuration, and what happens.
+func isScenario(name string) bool {
+	text, err := os.ReadFile(name)
+	var top struct{ Config, Events, Route yaml.Node }
+	return err == nil && yaml.Unmarshal(text, &top) == nil && !top.Config.IsZero() && !top.Events.IsZero() && top.Route.IsZero()
+}
+
+// runIt is what is said of a scenario where a configuration belongs.
+func runIt(name string) string {
+	return fmt.Sprintf("%s is a scenario and no configuration; midwatch test %[1]s runs it", name)
+}

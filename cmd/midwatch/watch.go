@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"go.uber.org/zap"
 
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/router"
 )
 
@@ -219,8 +220,5 @@ const maxFirstLine = 200 // bytes
 // firstLine is what a program says, short enough for a page.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	if len(line) > maxFirstLine {
-		line = strings.ToValidUTF8(line[:maxFirstLine], "") + "…"
-	}
-	return line
+	return excerpt.Bytes(line, maxFirstLine)
 }
