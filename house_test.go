@@ -27,11 +27,12 @@ var arrows = map[string][]string{
 	"oncall":     {},
 	"slo":        {},
 	"heartbeat":  {},
-	"notify":     {},
+	"excerpt":    {},
 	"store":      {},
 	"calendar":   {},
-	"chat":       {},
 
+	"notify": {"excerpt"},
+	"chat":   {"excerpt"},
 	"gossip": {"router"},
 	"draw":   {"oncall"},
 	"probe":  {"slo"},
@@ -39,19 +40,19 @@ var arrows = map[string][]string{
 	"store/bolt":      {"store"},
 	"store/storetest": {"store"},
 
-	"engine": {"router", "incident", "escalation", "oncall", "slo", "heartbeat", "store"},
+	"engine": {"router", "incident", "escalation", "oncall", "slo", "heartbeat", "store", "excerpt"},
 	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar", "slo"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
-	"web":    {"engine", "router", "incident", "escalation", "oncall"},
-	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar"},
+	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt"},
+	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar", "excerpt"},
 
 	"examples":         {},
 	"integration_test": {},
 	"cmd/midwatch":     {"*"},
 }
 
-// nouns take the time as an argument, start nothing and do nothing by chance. draw is none, and as pure.
-var nouns = []string{"router", "incident", "escalation", "oncall", "slo", "heartbeat", "draw"}
+// nouns take the time as an argument, start nothing and do nothing by chance. draw and excerpt are none, and as pure.
+var nouns = []string{"router", "incident", "escalation", "oncall", "slo", "heartbeat", "draw", "excerpt"}
 
 // upstream is where Alertmanager's packages may be imported: it promises no stability, so few places know it.
 var upstream = []string{"config", "router", "notify", "gossip", "cmd/midwatch"}

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 	"golang.org/x/net/html/charset"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 const (
@@ -52,7 +54,7 @@ func readLetter(body []byte) (letter, error) {
 	}
 	l.subject = line(subject, valueLimit)
 	if ids := messageIDs(m.Header.Get("Message-Id")); len(ids) > 0 {
-		l.id = cut(ids[0], valueLimit)
+		l.id = excerpt.Bytes(ids[0], valueLimit)
 	}
 	l.references = messageIDs(m.Header.Get("In-Reply-To"))
 	all := messageIDs(m.Header.Get("References"))

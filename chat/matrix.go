@@ -263,8 +263,11 @@ func (m *Matrix) take(ctx context.Context, room string, e matrixEvent) bool {
 	}
 	r.ID = id
 	thread := e.ID
-	if r.Card != (Ref{}) {
+	switch relates := e.Content.Relates; {
+	case r.Card != (Ref{}):
 		thread = r.Card.ID
+	case relates.Type == "m.thread": // homeservers refuse a thread that begins within another
+		thread = relates.EventID
 	}
 	if r.Verb == "" {
 		m.say(ctx, room, thread, e.ID, Reply{Text: notUnderstood, Err: true}, Ref{})

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,9 +78,19 @@ func (f *matrixd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "sync":
 		f.sync(r, answer)
 	case strings.HasPrefix(path, room+"send/m.room.message/") && r.Method == http.MethodPut:
-		var content struct{ Body, Msgtype string }
+		var content struct {
+			Body, Msgtype string
+			Relates       struct {
+				Type    string `json:"rel_type"`
+				EventID string `json:"event_id"`
+			} `json:"m.relates_to"`
+		}
 		if json.Unmarshal([]byte(body), &content) != nil || content.Body == "" || content.Msgtype == "" {
 			answer(400, `{"errcode":"M_BAD_JSON","error":"no body"}`)
+			return
+		}
+		if content.Relates.Type == "m.thread" && f.related(content.Relates.EventID) {
+			answer(400, `{"errcode":"M_UNKNOWN","error":"Cannot start threads from an event with a relation"}`)
 			return
 		}
 		f.mu.Lock()
@@ -105,6 +116,15 @@ func (f *matrixd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(404, `{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}`)
 	}
+}
+
+// related tells whether an event of the room has a relation to another, so that no thread begins with it.
+func (f *matrixd) related(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.events, func(e string) bool {
+		return strings.Contains(e, fmt.Sprintf(`"event_id":"%s","type"`, id)) && strings.Contains(e, `"rel_type"`)
+	})
 }
 
 var txnPart = regexp.MustCompile(`/[A-Z2-7]{26}$`)
@@ -200,7 +220,9 @@ func TestMatrix(t *testing.T) {
 	says("t7", "m.room.message", `{"msgtype":"m.notice","body":"!ack 12"}`, 0)
 	says("t8", "m.room.message", `{"msgtype":"m.text","body":"!undo 12","m.relates_to":{"rel_type":"m.replace","event_id":"$t7"}}`, 0)
 	says("t9", "m.room.message", `{"msgtype":"m.text","body":"!undo 12"}`, 1)
-	if h := m.Health(); !h.Connected() {
+	says("u1", "m.room.message", `{"msgtype":"m.text","body":"midwatch: who db","m.relates_to":{"rel_type":"m.thread","event_id":"$t4"}}`, 1)
+	says("u2", "m.room.message", `{"msgtype":"m.text","body":"midwatch: good night","m.relates_to":{"rel_type":"m.thread","event_id":"$sent1"}}`, 1)
+	if h := m.Health(); !h.Connected() || h.LastError != "" {
 		t.Errorf("health %+v", h)
 	}
 	says("e1", "m.room.encrypted", `{}`, 0)
@@ -220,11 +242,12 @@ func TestMatrix(t *testing.T) {
 		{Command: Command{Verb: Snooze, Incident: "INC-12", For: 30 * time.Minute}, From: ana, Card: at, ID: id + "t2"},
 		{Command: Command{Verb: Who, Text: "db"}, From: ana, ID: id + "t5"},
 		{Command: Command{Verb: Undo, Incident: "INC-12"}, From: ana, ID: id + "t9"},
+		{Command: Command{Verb: Who, Text: "db"}, From: ana, ID: id + "u1"},
 	}
 	if got := desk.requests(); !reflect.DeepEqual(got, want) {
 		t.Errorf("the desk was asked\n%+v\nwant\n%+v", got, want)
 	}
-	if n := len(saved); n != 15 || saved[n-1] != "s15" {
+	if n := len(saved); n != 17 || saved[n-1] != "s17" {
 		t.Errorf("saved %v", saved)
 	}
 	golden(t, "golden/matrix.txt", fake.String())

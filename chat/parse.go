@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // A Verb is what a person may ask for.
@@ -99,7 +101,7 @@ func Parse(text string) (c Command, ok bool) {
 		case id != "" && verbOf(second) != "":
 			c.Verb, c.Incident, after = verbOf(second), id, later
 		default:
-			return Command{Text: cut(strings.TrimSpace(text), textLimit)}, false
+			return Command{Text: excerpt.Bytes(strings.TrimSpace(text), textLimit)}, false
 		}
 	}
 	c.arguments(strings.TrimSpace(after), more)
@@ -142,7 +144,7 @@ func (c *Command) arguments(rest, below string) {
 			}
 		}
 	}
-	c.Text = cut(strings.TrimSpace(strings.TrimLeft(rest+"\n"+below, " \n:,-–—")), textLimit)
+	c.Text = excerpt.Bytes(strings.TrimSpace(strings.TrimLeft(rest+"\n"+below, " \n:,-–—")), textLimit)
 }
 
 // String writes the command so that Parse reads the same.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/slack-go/slack"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // Slack's limits of a message's parts (its reference of blocks), and ours below them.
@@ -119,7 +121,7 @@ func slackCard(c Card) []slack.MsgOption {
 
 	title := line(c.Title, titleLimit)
 	head := strings.TrimSpace(lamps[c.Status] + " " + c.headline())
-	blocks := []slack.Block{slack.NewHeaderBlock(text(cut(noPings(head), slackHeader)))}
+	blocks := []slack.Block{slack.NewHeaderBlock(text(excerpt.Bytes(noPings(head), slackHeader)))}
 	if title != "" {
 		blocks = append(blocks, slack.NewSectionBlock(mrkdwn("*"+escapeSlack(title)+"*"), nil, nil))
 	}
@@ -135,10 +137,10 @@ func slackCard(c Card) []slack.MsgOption {
 		if more > 0 {
 			words += fmt.Sprintf("  and %d more", more)
 		}
-		blocks = append(blocks, slack.NewContextBlock("", text(cut(noPings(words), slackText/2))))
+		blocks = append(blocks, slack.NewContextBlock("", text(excerpt.Bytes(noPings(words), slackText/2))))
 	}
 	if latest := c.latest(); len(latest) > 0 {
-		blocks = append(blocks, slack.NewSectionBlock(mrkdwn(cut(escapeSlack(strings.Join(latest, "\n")), slackText)), nil, nil))
+		blocks = append(blocks, slack.NewSectionBlock(mrkdwn(excerpt.Bytes(escapeSlack(strings.Join(latest, "\n")), slackText)), nil, nil))
 	}
 	var buttons []slack.BlockElement
 	for i, a := range c.Actions[:min(len(c.Actions), buttonLimit)] {
@@ -146,7 +148,7 @@ func slackCard(c Card) []slack.MsgOption {
 		if len(value) > slackValue {
 			continue
 		}
-		b := slack.NewButtonBlockElement(fmt.Sprintf("%s%s_%d", pressPrefix, a.Verb, i), value, text(cut(line(a.Label, valueLimit), slackButton)))
+		b := slack.NewButtonBlockElement(fmt.Sprintf("%s%s_%d", pressPrefix, a.Verb, i), value, text(excerpt.Bytes(line(a.Label, valueLimit), slackButton)))
 		if a.Verb == Ack {
 			b.WithStyle(slack.StylePrimary)
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 type telegramUpdate struct {
@@ -119,7 +121,7 @@ func (t *Telegram) say(ctx context.Context, spot telegramSpot, reply Reply) {
 		toast := map[string]any{"callback_query_id": spot.press}
 		if reply.Private || reply.Err || len(text) == 0 {
 			if text != "" {
-				toast["text"], toast["show_alert"] = cut(text, telegramToast), reply.Err
+				toast["text"], toast["show_alert"] = excerpt.Bytes(text, telegramToast), reply.Err
 			}
 			text = ""
 		}

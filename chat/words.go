@@ -4,7 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // line joins s to one line of valid UTF-8 of at most limit bytes. What cannot be seen goes, the overrides of text direction
@@ -30,7 +31,7 @@ func line(s string, limit int) string {
 			break
 		}
 	}
-	return cut(b.String(), limit)
+	return excerpt.Bytes(b.String(), limit)
 }
 
 // lines keeps the line ends of s and is otherwise as line.
@@ -47,27 +48,11 @@ func lines(s string, limit int) string {
 		}
 		return r
 	}, s)
-	return cut(strings.TrimSpace(s), limit)
+	return excerpt.Bytes(strings.TrimSpace(s), limit)
 }
 
 func hidden(r rune) bool {
 	return unicode.IsControl(r) || r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069' || r == '\uFEFF'
-}
-
-// cut shortens s to at most limit bytes, between two runes, and says so with an ellipsis.
-func cut(s string, limit int) string {
-	const ellipsis = "…"
-	if len(s) <= limit {
-		return s
-	}
-	s = s[:max(0, limit-len(ellipsis))]
-	for len(s) > 0 {
-		if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size > 1 {
-			break
-		}
-		s = s[:len(s)-1]
-	}
-	return strings.TrimRight(s, " ") + ellipsis
 }
 
 // web says whether a URL may be a link in a message: http or https with a host, and nothing that would end the link early.

@@ -6,6 +6,8 @@ import (
 	"html"
 	"slices"
 	"strings"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // A dialect is how one kind of service writes emphasis, links and what must be escaped. Limit is in bytes and safely
@@ -158,7 +160,7 @@ func (d dialect) to(label, url string) string {
 	if link(url) {
 		return d.link(label, url)
 	}
-	return d.escape(label + ": " + cut(url, valueLength))
+	return d.escape(label + ": " + excerpt.Bytes(url, valueLength))
 }
 
 // A part is something a dialect leaves out where the service shows it in a place of its own.

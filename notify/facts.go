@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // facts is what templates of contact methods find in .RouteLabels beside the route's own labels, each name after
@@ -76,7 +78,7 @@ func forms(m Message, external *url.URL) (map[string]string, error) {
 		"html":          page,
 		"jira_doc":      jiraDocument(plain.write(v)),
 		"subject_chat":  noPings(v.Subject),
-		"subject_ascii": ascii(cut(v.Subject, 90)),
+		"subject_ascii": ascii(excerpt.Bytes(v.Subject, 90)),
 		"badness":       v.Severity,
 		"color":         v.Color,
 		"action":        pick(v.ActionURL != "", v.Action, "Open"),

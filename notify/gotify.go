@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // Gotify posts to a Gotify server (https://gotify.net/docs/pushmsg).
@@ -59,7 +61,7 @@ func (s *gotify) Send(ctx context.Context, m Message) (v Verdict) {
 	page := viewOf(m)
 	var why error
 	msg := gotifyMessage{
-		Title:    oneLine(cut(s.wording(ctx, m, s.conf.Title, page.Subject, &why), titleLength)),
+		Title:    oneLine(excerpt.Bytes(s.wording(ctx, m, s.conf.Title, page.Subject, &why), titleLength)),
 		Message:  s.wording(ctx, m, s.conf.Message, markdown.write(page, headline), &why),
 		Priority: gotifyPriority(m),
 		Extras:   map[string]any{"client::display": map[string]string{"contentType": "text/markdown"}},

@@ -355,24 +355,31 @@ func TestMailServerSaysNo(t *testing.T) {
 	}
 }
 
-// A server that accepts the connection and then says nothing costs one attempt's time. Upstream would wait for ever.
+// A server that greets and then says nothing costs one attempt's time. Upstream would wait for ever.
 func TestMailServerThatSaysNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted := make(chan net.Conn, 1)
+	spoken := make(chan net.Conn, 1)
 	go func() {
 		conn, err := listener.Accept()
-		if err == nil {
-			accepted <- conn
+		if err != nil {
+			return
 		}
+		// A connection may be accepted before the one who dials knows that it stands, and a dialer heeds its context. That
+		// the attempt is beyond dialing shows in what it says.
+		io.WriteString(conn, "220 mx.example.org\r\n")
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		spoken <- conn
 	}()
 	s := personal(t, "email", "{to: bo@example.org, smarthost: '"+listener.Addr().String()+"'}").Sender
 	ctx, cancel := context.WithCancel(t.Context())
 	verdicts := make(chan Verdict)
 	go func() { verdicts <- s.Send(ctx, lag()) }()
-	conn := <-accepted
+	conn := <-spoken
 	cancel()
 	if v := <-verdicts; v.Outcome != Retry || v.Answer != "no answer in the time given" {
 		t.Errorf("got %+v", v)

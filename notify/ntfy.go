@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // DefaultNtfyServer is the public server.
@@ -95,8 +97,8 @@ func (s *ntfy) Send(ctx context.Context, m Message) (v Verdict) {
 	var why error
 	body, err := json.Marshal(ntfyMessage{
 		Topic:    s.conf.Topic,
-		Title:    oneLine(cut(s.wording(ctx, m, s.conf.Title, page.Subject, &why), titleLength)),
-		Message:  cut(s.wording(ctx, m, s.conf.Message, ntfyText.write(page, headline, action), &why), ntfyText.limit),
+		Title:    oneLine(excerpt.Bytes(s.wording(ctx, m, s.conf.Title, page.Subject, &why), titleLength)),
+		Message:  excerpt.Bytes(s.wording(ctx, m, s.conf.Message, ntfyText.write(page, headline, action), &why), ntfyText.limit),
 		Priority: ntfyPriority(m), Tags: append(ntfyTags(m), s.conf.Tags...),
 		Click: m.Page.IncidentURL, Actions: ntfyActions(m, page), Sequence: sequence,
 	})

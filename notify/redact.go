@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	amcommoncfg "github.com/prometheus/alertmanager/config/common"
 	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // AnswerLimit is the longest Verdict.Answer, in bytes: it is shown on one line of the delivery log (SPEC §8).
@@ -37,7 +38,7 @@ func answer(words string, secrets []string) string {
 	words = anyURL.ReplaceAllString(words, "$1$2/…")
 	words = anyCredential.ReplaceAllString(words, "$1<secret>")
 	words = anyBearer.ReplaceAllString(words, "$1<secret>")
-	return cut(oneLine(words), AnswerLimit)
+	return excerpt.Bytes(oneLine(words), AnswerLimit)
 }
 
 // oneLine joins s to a single line of valid UTF-8: runs of white space become one space, and what cannot be seen goes,
@@ -62,22 +63,6 @@ func oneLine(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// cut shortens s to at most n bytes, between two runes, and says so with an ellipsis.
-func cut(s string, n int) string {
-	const ellipsis = "…"
-	if len(s) <= n {
-		return s
-	}
-	s = s[:max(0, n-len(ellipsis))]
-	for len(s) > 0 {
-		if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size > 1 {
-			break
-		}
-		s = s[:len(s)-1]
-	}
-	return strings.TrimRight(s, " ") + ellipsis
 }
 
 // secretsOf collects the secret values an integration's config holds, longest first, so that none is left half visible.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 const (
@@ -165,7 +167,7 @@ func (s *Storm) count(all []Brief) {
 // within is what the outcome of a summary is called for each of its pages.
 func within(v Verdict, letters int) Verdict {
 	others := count(letters-1, "other")
-	v.Answer = strings.TrimSpace(cut(v.Answer, answerLength) + " (in one message with " + others + ")")
+	v.Answer = strings.TrimSpace(excerpt.Bytes(v.Answer, answerLength) + " (in one message with " + others + ")")
 	return v
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 const (
@@ -97,7 +99,7 @@ func (s *voice) twiml(m Message) (string, error) {
 		if len(lines) <= smsTitle {
 			return "", fmt.Errorf("the address for the answer to a call has %d letters, too many for Twilio", len(m.Page.CallURL))
 		}
-		lines = cut(lines, len(lines)/2)
+		lines = excerpt.Bytes(lines, len(lines)/2)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	commoncfg "github.com/prometheus/common/config"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // How long a push service keeps a message for a browser that it cannot reach.
@@ -143,7 +145,7 @@ func (s *webPush) Send(ctx context.Context, m Message) (v Verdict) {
 func (s *webPush) body(ctx context.Context, m Message, tag string, why *error) ([]byte, error) {
 	page := viewOf(m)
 	p := pushMessage{
-		Title:    oneLine(cut(s.wording(ctx, m, s.conf.Title, page.Subject, why), titleLength)),
+		Title:    oneLine(excerpt.Bytes(s.wording(ctx, m, s.conf.Title, page.Subject, why), titleLength)),
 		Incident: m.Page.Incident, Event: m.Event, Tag: tag,
 	}
 	if link(page.ActionURL) {
@@ -154,7 +156,7 @@ func (s *webPush) body(ctx context.Context, m Message, tag string, why *error) (
 	}
 	text := s.wording(ctx, m, s.conf.Message, pushText.write(page, headline, action), why)
 	for limit := pushText.limit; limit > 0; limit /= 2 {
-		p.Body = cut(text, limit)
+		p.Body = excerpt.Bytes(text, limit)
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false) // it is no HTML, and would take six bytes for one
@@ -240,7 +242,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 			continue
 		case p.gone:
 			gone++
-			words = append(words, p.browser.name()+" is forgotten: "+cut(p.Answer, pushWords))
+			words = append(words, p.browser.name()+" is forgotten: "+excerpt.Bytes(p.Answer, pushWords))
 			continue
 		case p.Outcome == Retry:
 			waits = append(waits, p.RetryAfter)
@@ -248,7 +250,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 		if v.Reason == "" {
 			v.Reason = p.Reason
 		}
-		words = append(words, p.browser.name()+": "+cut(p.Answer, pushWords))
+		words = append(words, p.browser.name()+": "+excerpt.Bytes(p.Answer, pushWords))
 	}
 	switch {
 	case delivered > 0:
@@ -259,7 +261,7 @@ func judged(attempts []pushed, user string) (v Verdict) {
 	case gone == len(attempts):
 		words = slices.Insert(words, 0, "no browser is subscribed any more: open the link of midwatch push-link "+user)
 	}
-	v.Answer = cut(strings.Join(words, "; "), AnswerLimit)
+	v.Answer = excerpt.Bytes(strings.Join(words, "; "), AnswerLimit)
 	return v
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/midwatch/midwatch/excerpt"
 )
 
 // zoneOf loads a person's zone. An unknown one is UTC: no page is lost to a zone.
@@ -98,7 +100,7 @@ func isolate(s string) string {
 }
 
 // said is a text somebody else wrote (a title, a label), made fit for one line of a message.
-func said(s string, most int) string { return isolate(cut(oneLine(s), most)) }
+func said(s string, most int) string { return isolate(excerpt.Bytes(oneLine(s), most)) }
 
 // link says whether u can be followed: http or https, with a host, and nothing in it that would end a link early in one of
 // the dialects. Anything else is shown as text, never as a link.

@@ -26,6 +26,9 @@ type Push struct {
 	// Subscribe and Unsubscribe act at once. An *engine.Error is for the person who looks at the browser.
 	Subscribe   func(ctx context.Context, user, by string, s Subscription) error
 	Unsubscribe func(ctx context.Context, user, by, endpoint string) error
+	// Renew puts the subscription that a browser has now in the place of its old one, and says whether that was known. The old one's
+	// secrets are what shows who asks: nobody but the browser and we have them.
+	Renew func(ctx context.Context, old, now Subscription) (known bool, err error)
 }
 
 // A Subscription is what a browser gives out: PushSubscription.toJSON.
@@ -47,7 +50,7 @@ type PushPage struct {
 	Hints   []string
 }
 
-// maxSubscription is how large a posted subscription may be, in bytes: an address of 2 KiB and two keys.
+// maxSubscription is how large a posted subscription may be, in bytes: an address of 2 KiB and two keys. A renewal has two.
 const maxSubscription = 4 << 10
 
 // pushPolicy is for the page that subscribes: what policy allows, and our own script, its requests and its service worker.
@@ -63,6 +66,8 @@ var scripts embed.FS
 func (p *Pages) pushPaths() {
 	p.mux.HandleFunc("/push/{token}", p.push)
 	p.mux.HandleFunc("/push/{token}/test", p.pushTest)
+	p.mux.HandleFunc("/push/renew", p.renew)
+	p.mux.HandleFunc("/push/key", reading(p.pushKey))
 	p.mux.HandleFunc("/push/", p.push) // a link that was cut or mangled
 	for _, f := range []struct{ path, kind, policy string }{
 		{"push.js", "text/javascript; charset=utf-8", workerPolicy},
@@ -140,7 +145,7 @@ func orYou(user string) string {
 
 func (p *Pages) subscribe(w http.ResponseWriter, r *http.Request, user, by string) {
 	var s Subscription
-	if !readSubscription(w, r, &s) {
+	if !readSubscription(w, r, &s, maxSubscription) {
 		return
 	}
 	done := "This browser gets the pages of " + user + " from now on."
@@ -153,6 +158,36 @@ func (p *Pages) subscribe(w http.ResponseWriter, r *http.Request, user, by strin
 		err = p.Push.Subscribe(r.Context(), user, by, s)
 	}
 	p.sayDone(w, done, err)
+}
+
+// renew is what a service worker asks for when the browser has replaced its subscription: nobody looks at a page then.
+func (p *Pages) renew(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		refuseMethod(w, "POST")
+		return
+	}
+	var s struct{ Old, Now Subscription }
+	if !readSubscription(w, r, &s, 2*maxSubscription) {
+		return
+	}
+	s.Now.Agent = agent(r.UserAgent())
+	known, err := p.Push.Renew(r.Context(), s.Old, s.Now)
+	if !known && err == nil {
+		say(w, http.StatusNotFound, "Midwatch knows no such subscription. Open a new link: midwatch push-link <you>")
+		return
+	}
+	p.sayDone(w, "This browser gets pages under its new address.", err)
+}
+
+// pushKey is what a browser subscribes with. It is public.
+func (p *Pages) pushKey(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, p.Push.Key)
+	}
 }
 
 // sayDone answers what came of it.
@@ -207,13 +242,13 @@ func (p *Pages) pushTest(w http.ResponseWriter, r *http.Request) {
 	p.sayDone(w, told, err)
 }
 
-// readSubscription reads the body, and answers where it cannot.
-func readSubscription(w http.ResponseWriter, r *http.Request, s *Subscription) bool {
+// readSubscription reads a body of at most so many bytes, and answers where it cannot.
+func readSubscription(w http.ResponseWriter, r *http.Request, s any, most int64) bool {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		say(w, http.StatusUnsupportedMediaType, "Nothing was done: send JSON, with Content-Type: application/json.")
 		return false
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSubscription))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/incident"
 )
 
@@ -81,16 +82,8 @@ func ago(t, now time.Time) string {
 	}
 }
 
-// short cuts text to so many characters.
-func short(s string, most int) string {
-	n := 0
-	for i := range s {
-		if n++; n > most {
-			return strings.TrimSpace(s[:i]) + "…"
-		}
-	}
-	return s
-}
+// short is a text in so many letters.
+func short(s string, most int) string { return excerpt.Letters(s, most) }
 
 // list joins names, as far as they fit.
 func list(names []string, most int) string { return short(strings.Join(names, ", "), most) }

@@ -40,6 +40,15 @@
     return text;
   };
 
+  // The worker needs what Midwatch knows, to tell it some day that the browser has another; the name is in sw.js too.
+  const shelf = "midwatch-subscription";
+
+  const keep = async (subscription) => {
+    const cache = await caches.open(shelf);
+    if (!subscription) return cache.delete("../subscription");
+    return cache.put("../subscription", new Response(JSON.stringify(subscription)));
+  };
+
   const worker = async () => {
     await navigator.serviceWorker.register("../sw.js", { updateViaCache: "none" });
     return navigator.serviceWorker.ready;
@@ -83,13 +92,16 @@
     if (!subscription) {
       subscription = await manager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     }
-    say(await ask("POST", "", subscription.toJSON()));
+    const told = await ask("POST", "", subscription.toJSON());
+    await keep(subscription.toJSON()).catch(() => {}); // without storage the browser itself must say what it had
+    say(told);
   };
 
   const unsubscribe = async () => {
     const subscription = await (await worker()).pushManager.getSubscription();
     if (!subscription) return;
     say(await ask("DELETE", "", { endpoint: subscription.endpoint }));
+    await keep(null).catch(() => {});
     await subscription.unsubscribe();
   };
 

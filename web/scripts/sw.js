@@ -1,11 +1,12 @@
 "use strict";
-// The service worker: shows pages as notifications, and acknowledges from them. It holds nothing and caches nothing.
+// The service worker: shows pages as notifications, and acknowledges from them. It caches nothing; all it keeps is the subscription
+// that Midwatch knows, by which it can say later that there is another in its place.
 
 // Events after which nobody need answer any more.
 const over = (event) => event === "resolved" || event === "stand_down";
 
 self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (e) => e.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (e) => e.waitUntil(Promise.all([self.clients.claim(), inherit()])));
 
 const show = async (page) => {
   const actions = [];
@@ -36,6 +37,81 @@ self.addEventListener("push", (e) => {
     page = { title: "Midwatch has a page for you", body: "Its text could not be read. Open Midwatch." };
   }
   e.waitUntil(show(page));
+});
+
+// Where the page that subscribes leaves the subscription; the name is in push.js too.
+const shelf = "midwatch-subscription";
+
+const kept = async () => {
+  const found = await (await caches.open(shelf)).match("subscription");
+  return found ? found.json() : null;
+};
+
+const keep = async (subscription) => (await caches.open(shelf)).put("subscription", new Response(JSON.stringify(subscription)));
+
+// inherit takes note of what a worker before this one was subscribed with, which kept no note.
+const inherit = async () => {
+  const have = await self.registration.pushManager.getSubscription();
+  if (have && !(await kept())) await keep(have);
+};
+
+const bytes = (text) => {
+  const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  return Uint8Array.from(plain, (c) => c.charCodeAt(0));
+};
+
+// at is an address of ours: everything lies beside this script.
+const at = (path) => new URL(path, self.registration.scope).href;
+
+// present is the subscription that the browser has now; where it has none, one is made, as the person once allowed.
+const present = async (given) => {
+  const manager = self.registration.pushManager;
+  const have = given || (await manager.getSubscription());
+  if (have) return have;
+  const key = await fetch(at("push/key"), { credentials: "omit" });
+  if (!key.ok) throw new Error("the server answered " + key.status);
+  return manager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes((await key.text()).trim()) });
+};
+
+// What Midwatch refuses for good; anything else may pass, and is tried again for as long as a browser lets a worker live.
+const final = (status) => status >= 400 && status < 500 && status !== 408 && status !== 429;
+const pauses = [1000, 3000, 9000];
+
+// renew has Midwatch put the subscription that there is now in the place of the one that it knows.
+const renew = async (given, old) => {
+  for (let tries = 0; ; tries++) {
+    let why = "";
+    try {
+      const now = (await present(given)).toJSON();
+      const answer = await fetch(at("push/renew"), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ old: old, now: now }),
+        credentials: "omit",
+      });
+      if (answer.ok) return keep(now);
+      why = "The server answered " + answer.status + ".";
+      if (final(answer.status)) return lost(why);
+    } catch (err) {
+      why = err.message; // no network, or no permission any more
+    }
+    if (tries === pauses.length) return lost(why);
+    await new Promise((done) => setTimeout(done, pauses[tries]));
+  }
+};
+
+// lost tells the person: a browser that silently gets no pages is worse than none.
+const lost = (why) =>
+  self.registration.showNotification("This browser gets no pages of Midwatch any more", {
+    body: "It was given another address for them, and Midwatch could not be told. Open a new link: midwatch push-link. " + why,
+    tag: "midwatch-subscription",
+    requireInteraction: true,
+  });
+
+self.addEventListener("pushsubscriptionchange", (e) => {
+  // Not every browser says what was and what is.
+  const old = e.oldSubscription ? Promise.resolve(e.oldSubscription.toJSON()) : kept();
+  e.waitUntil(old.then((known) => (known ? renew(e.newSubscription, known) : lost("What it had before is not known."))));
 });
 
 // web keeps to addresses that a page may lead to.
