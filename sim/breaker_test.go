@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -13,20 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/midwatch/midwatch/incident"
 )
-
-func (d *bdisk) incident(n int) (incident.Incident, error) {
-	item, err := d.Get(context.Background(), fmt.Sprintf("incident/%010d", n))
-	if err != nil {
-		return incident.Incident{}, err
-	}
-	var record struct {
-		Value incident.Incident `json:"value"`
-	}
-	return record.Value, json.Unmarshal(item.Value, &record)
-}
 
 // worldLength is how long each world lasts: a weekend, with a change of clocks in most of them.
 const worldLength = 60 * time.Hour
