@@ -103,7 +103,8 @@ func (c *checker) seen(events []incident.Event, sends []engine.Send) {
 			return true
 		}
 		// The newest of the turn is that of the catch-all that comes now.
-		fresh := p.place == incident.CatchAll && c.newest(p) && has(func(e incident.Event) bool { return e.Kind == incident.CatchAll })
+		fresh := p.place == incident.CatchAll && c.newest(p) && has(func(e incident.Event) bool { return e.Kind == incident.CatchAll }) &&
+			slices.ContainsFunc(c.resolve(l.high, c.w.cfg.Paging.CatchAll), func(s seat) bool { return s.hears(p) })
 		if m, _ := l.due(p, now); !moves || m == nil || l.keys[p.key] != nil || fresh {
 			return false
 		}
