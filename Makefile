@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell cat VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim sim-long bench kill long clean fmt
+.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim sim-long bench bench-go kill long clean fmt
 .NOTPARALLEL: # the acceptance suites judge by the clock
 
 build: ## the binary, ./midwatch
@@ -35,6 +35,7 @@ unit: ## every package but integration_test with the race detector, and the orac
 
 integration: ## the real binary beside real peers
 	$(GO) test -timeout 20m ./integration_test
+	$(GO) test -timeout 20m ./bench
 
 acceptance: ## Alertmanager's own acceptance suites; SUT=program runs them against another one
 	@./integration_test/upstream/acceptance.sh
@@ -58,8 +59,14 @@ sim-long: ## the long forms of the simulated and random proofs, a million simula
 kill: ## 3,000 kill -9 of the real binary
 	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
 
-bench: ## Go benchmarks of the packages on the hot path
-	$(GO) test -run '^$$' -bench . -benchmem ./router ./store/... ./oncall ./engine ./slo
+bench: build ## Midwatch beside the real Alertmanager, an hour; writes docs/benchmarks.md; BENCH has further flags
+	@./integration_test/upstream/build.sh
+	$(GO) build -o bin/bench ./bench
+	bin/bench -out docs/benchmarks.md $(BENCH)
+
+COUNT ?= 1
+bench-go: ## Go benchmarks of the packages on the hot path
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./router ./store/... ./oncall ./engine ./slo ./api
 
 long: sim-long kill fuzz
 

@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt"},
 	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar", "excerpt"},
 
+	"bench":            {},
 	"examples":         {},
 	"integration_test": {},
 	"cmd/midwatch":     {"*"},

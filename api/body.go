@@ -101,6 +101,11 @@ func splitQuoted(s string) (parts []string) {
 // readBody reads what was posted, unpacked where it is packed, but never more than limit bytes. advice is how to send
 // less, after a semicolon.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
+	return readBodyInto(new(bytes.Buffer), w, r, limit, advice)
+}
+
+// readBodyInto is readBody into a buffer, which must be empty. The body lies in there.
+func readBodyInto(body *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
 	tooLarge := &fault{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes%s", limit, advice)}
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	if r.ContentLength > limit {
@@ -120,7 +125,6 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, advice string
 		w.Header().Set("Accept-Encoding", "gzip")
 		return nil, &fault{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %q is not supported; send gzip, or no encoding", coding)}
 	}
-	var body bytes.Buffer
 	if r.ContentLength > 0 {
 		body.Grow(int(r.ContentLength) + bytes.MinRead)
 	}

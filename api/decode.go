@@ -60,17 +60,21 @@ func (p *posted) check(i int) *fault {
 	if p == nil { // Alertmanager answers to a null by dropping the connection
 		return &fault{codeRequired, fmt.Sprintf("%d in body is required", i)}
 	}
-	if p.GeneratorURL != "" {
-		// A fragment is no part of a request URI and would be taken for something else.
-		rest, _, _ := strings.Cut(p.GeneratorURL, "#")
-		if _, err := url.ParseRequestURI(rest); err != nil {
-			return &fault{codeInvalidType, fmt.Sprintf("%d.generatorURL in body must be of type uri: %q", i, p.GeneratorURL)}
-		}
+	if p.GeneratorURL != "" && !validURL(p.GeneratorURL) {
+		return &fault{codeInvalidType, fmt.Sprintf("%d.generatorURL in body must be of type uri: %q", i, p.GeneratorURL)}
 	}
 	if p.Labels == nil {
 		return &fault{codeRequired, fmt.Sprintf("%d.labels in body is required", i)}
 	}
 	return nil
+}
+
+// validURL reports whether the text is what the schema takes for a URI.
+func validURL(text string) bool {
+	// A fragment is no part of a request URI and would be taken for something else.
+	rest, _, _ := strings.Cut(text, "#")
+	_, err := url.ParseRequestURI(rest)
+	return err == nil
 }
 
 // A dateTime is a time in one of the forms that Alertmanager takes. The zone offset is kept.
@@ -96,19 +100,24 @@ func (d *dateTime) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &text); err != nil {
 		return err
 	}
-	if text == "" {
-		*d = dateTime(time.Unix(0, 0).UTC())
-		return nil
+	t, err := parseDateTime(text)
+	if err != nil {
+		return err
 	}
-	var err error
+	*d = dateTime(t)
+	return nil
+}
+
+func parseDateTime(text string) (t time.Time, err error) {
+	if text == "" {
+		return time.Unix(0, 0).UTC(), nil
+	}
 	for _, form := range dateTimeForms {
-		var t time.Time
 		if t, err = time.ParseInLocation(form, text, time.UTC); err == nil {
-			*d = dateTime(t)
-			return nil
+			return t, nil
 		}
 	}
-	return err
+	return time.Time{}, err
 }
 
 // explain says why a body cannot be decoded in the very words of Alertmanager, which decodes each alert twice, into
@@ -155,11 +164,16 @@ func (*upstreamAlert) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	type Alert struct { // messages about its fields name it
-		GeneratorURL string         `json:"generatorURL"`
+		GeneratorURL upstreamURI    `json:"generatorURL"`
 		Labels       upstreamLabels `json:"labels"`
 	}
 	return json.Unmarshal(data, new(Alert))
 }
+
+// upstreamURI reads itself. What goes wrong there ends the decoding, and so comes before a wrong type that stands earlier.
+type upstreamURI string
+
+func (u *upstreamURI) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, (*string)(u)) }
 
 // upstreamNames are what the types are called where the messages come from.
 var upstreamNames = map[reflect.Type]string{

@@ -219,6 +219,7 @@ func TestWhatIsRefusedSaysHowToMendIt(t *testing.T) {
 			{404, "POST", "/INC-1/explode", `{"by":"ana"}`, "not_found", "", "openapi.json"},
 			{400, "POST", "/INC-1/acknowledge", ``, "invalid", "by", "who you are"},
 			{400, "POST", "/INC-1/acknowledge", `{"by":""}`, "invalid", "by", ""},
+			{400, "POST", "/INC-1/acknowledge", `{"by":" "}`, "invalid", "by", "say who you are"},
 			{400, "POST", "/INC-1/acknowledge", `{"by":5}`, "invalid", "by", "by must be a string, not a number"},
 			{400, "POST", "/INC-1/acknowledge", `{"by":"` + strings.Repeat("x", 300) + `"}`, "invalid", "by", "longer"},
 			{400, "POST", "/INC-1/acknowledge", `{"bye":"ana"}`, "invalid", "bye", `did you mean "by"?`},

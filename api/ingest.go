@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
 	"github.com/midwatch/midwatch/engine"
+	"github.com/midwatch/midwatch/excerpt"
 	"github.com/midwatch/midwatch/router"
 )
 
@@ -27,7 +27,9 @@ func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 		missingBody("alerts").serve(w, r)
 		return
 	}
-	alerts, f := a.read(w, r)
+	p := newPosting()
+	defer p.drop()
+	alerts, f := a.read(p, w, r)
 	if f != nil {
 		f.serve(w, r)
 		return
@@ -45,7 +47,9 @@ func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 // postAlertsV1 answers POST /api/v1/alerts as Alertmanager did up to 0.26: the same body, whatever its content type,
 // and answers in an envelope. ElastAlert 2 still speaks it.
 func (a *API) postAlertsV1(w http.ResponseWriter, r *http.Request) {
-	alerts, f := a.read(w, r)
+	p := newPosting()
+	defer p.drop()
+	alerts, f := a.read(p, w, r)
 	if f != nil {
 		status := f.status()
 		if status == http.StatusUnprocessableEntity {
@@ -73,12 +77,13 @@ func sayV1(w http.ResponseWriter, r *http.Request, status int, kind, message str
 	writeJSON(w, r, status, append(appendString(body, message, true), '}'))
 }
 
-func (a *API) read(w http.ResponseWriter, r *http.Request) ([]*router.Alert, *fault) {
-	body, f := readBody(w, r, a.o.MaxBody, "; send fewer alerts at once")
+// read reads the posted alerts into p, on whose memory they are.
+func (a *API) read(p *posting, w http.ResponseWriter, r *http.Request) ([]*router.Alert, *fault) {
+	body, f := readBodyInto(&p.body, w, r, a.o.MaxBody, "; send fewer alerts at once")
 	if f != nil {
 		return nil, f
 	}
-	return decodeAlerts(body)
+	return p.decode(body)
 }
 
 const sendAgain = "the request ended before its alerts were on disk; send them again"
@@ -99,7 +104,7 @@ func (a *API) unwell(err error, interrupted string) *fault {
 	return &fault{http.StatusServiceUnavailable, err.Error()}
 }
 
-// take fills in what the senders left out, and hands over what is valid.
+// take fills in what the senders left out, and hands over what is valid. It keeps nothing of the alerts.
 func (a *API) take(ctx context.Context, alerts []*router.Alert, version string) receipt {
 	now := a.o.Now()
 	timeout := a.o.Engine.Config().Routing.ResolveTimeout
@@ -108,17 +113,22 @@ func (a *API) take(ctx context.Context, alerts []*router.Alert, version string) 
 	}
 	valid := alerts[:0]
 	var invalid []error
+	firing, before := 0, &router.Alert{}
 	for _, al := range alerts {
 		al.Complete(now, timeout)
-		a.o.Metrics.received(version, al.EndsAt.After(now))
+		if al.EndsAt.After(now) {
+			firing++
+		}
 		al.Labels = al.Labels.WithoutEmpty()
-		if err := a.validate(al); err != nil {
+		if err := a.validate(al, before); err != nil {
 			a.o.Metrics.invalid(version)
 			invalid = append(invalid, err)
 			continue
 		}
 		valid = append(valid, al)
+		before = al
 	}
+	a.o.Metrics.received(version, firing, len(alerts)-firing)
 	got := receipt{invalid: errors.Join(invalid...)}
 	if len(valid) > 0 {
 		got.err = a.o.Engine.Receive(ctx, valid)
@@ -128,8 +138,9 @@ func (a *API) take(ctx context.Context, alerts []*router.Alert, version string) 
 
 const defaultResolveTimeout = 5 * time.Minute
 
-// validate is Alertmanager's, in its words, and then our limits.
-func (a *API) validate(al *router.Alert) error {
+// validate is Alertmanager's, in its words, and then our limits. before is the last alert that was valid: most of a rule's
+// alerts have the same names, which need be looked at once.
+func (a *API) validate(al, before *router.Alert) error {
 	switch {
 	case al.StartsAt.IsZero():
 		return errors.New("start time missing")
@@ -138,10 +149,10 @@ func (a *API) validate(al *router.Alert) error {
 	case len(al.Labels) == 0:
 		return errors.New("at least one label pair required")
 	}
-	if err := a.validateSet(al.Labels, maxLabelBytes); err != nil {
+	if err := a.validateSet(al.Labels, before.Labels, maxLabelBytes); err != nil {
 		return fmt.Errorf("invalid label set: %w", err)
 	}
-	if err := a.validateSet(al.Annotations, maxAnnotationBytes); err != nil {
+	if err := a.validateSet(al.Annotations, before.Annotations, maxAnnotationBytes); err != nil {
 		return fmt.Errorf("invalid annotations: %w", err)
 	}
 	if len(al.GeneratorURL) > maxURLBytes {
@@ -159,16 +170,16 @@ func (a *API) validate(al *router.Alert) error {
 	return nil
 }
 
-func (a *API) validateSet(set router.Labels, maxValue int) error {
-	for _, l := range set {
-		if !a.o.ValidName(l.Name) {
-			return fmt.Errorf("invalid name %q", shorten(l.Name))
-		}
-		if !utf8.ValidString(l.Value) {
-			return fmt.Errorf("invalid value %q", shorten(l.Value))
-		}
-		if len(l.Name) > maxNameBytes {
-			return fmt.Errorf("name %q has %d bytes; at most %d are taken", shorten(l.Name), len(l.Name), maxNameBytes)
+// validateSet does not ask, as Alertmanager does, whether values are UTF-8: decoded JSON always is.
+func (a *API) validateSet(set, before router.Labels, maxValue int) error {
+	for i, l := range set {
+		if i >= len(before) || l.Name != before[i].Name {
+			if !a.o.ValidName(l.Name) {
+				return fmt.Errorf("invalid name %q", shorten(l.Name))
+			}
+			if len(l.Name) > maxNameBytes {
+				return fmt.Errorf("name %q has %d bytes; at most %d are taken", shorten(l.Name), len(l.Name), maxNameBytes)
+			}
 		}
 		if len(l.Value) > maxValue {
 			return fmt.Errorf("the value of %q has %d bytes; at most %d are taken", l.Name, len(l.Value), maxValue)
@@ -181,14 +192,6 @@ func (a *API) validateSet(set router.Labels, maxValue int) error {
 }
 
 // shorten keeps a message readable that quotes what was sent.
-func shorten(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	end := most
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
-}
+func shorten(s string) string { return excerpt.Bytes(s, maxQuoted) }
+
+const maxQuoted = 200 // bytes: a line and a half of a terminal

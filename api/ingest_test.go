@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -305,32 +304,4 @@ alertmanager_alerts_received_total{status="resolved",version="v2"} 1
 			t.Errorf("got:\n%s\nwant:%s", got, want)
 		}
 	})
-}
-
-// BenchmarkDecode reads what a Prometheus sends once a minute: the same 64 alerts, to end a little later.
-func BenchmarkDecode(b *testing.B) {
-	var list []map[string]any
-	for i := range 64 {
-		list = append(list, map[string]any{
-			"labels": map[string]string{
-				"alertname": "KubePodCrashLooping", "cluster": "eu1", "namespace": "shop", "pod": fmt.Sprintf("cart-%d", i), "severity": "warning",
-				"job": "kube-state-metrics", "team": "shop", "env": "prod", "instance": "10.0.0.1:8080", "container": "cart",
-			},
-			"annotations":  map[string]string{"summary": "pod restarts", "description": strings.Repeat("d", 200), "runbook_url": "https://rb.example.org/x"},
-			"startsAt":     "2026-11-20T12:00:00.123Z",
-			"endsAt":       "2026-11-20T12:04:00.123Z",
-			"generatorURL": "http://prometheus.example.org/graph?g0.expr=up%3D%3D0",
-		})
-	}
-	body, err := json.Marshal(list)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, f := decodeAlerts(body); f != nil {
-			b.Fatal(f)
-		}
-	}
 }

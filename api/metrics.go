@@ -60,12 +60,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) received(version string, firing bool) {
-	status := "resolved"
-	if firing {
-		status = "firing"
-	}
-	m.receivedTotal.WithLabelValues(status, version).Inc()
+func (m *Metrics) received(version string, firing, resolved int) {
+	m.receivedTotal.WithLabelValues("firing", version).Add(float64(firing))
+	m.receivedTotal.WithLabelValues("resolved", version).Add(float64(resolved))
 }
 
 func (m *Metrics) invalid(version string) { m.invalidTotal.WithLabelValues(version).Inc() }

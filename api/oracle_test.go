@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"slices"
@@ -18,45 +19,60 @@ import (
 	"github.com/midwatch/midwatch/router"
 )
 
-// FuzzBodiesAreReadAsUpstreamReadsThem compares decodeAlerts with the generated models and their validation: the same
-// bodies must be accepted, with the same alerts, and the same message must go with the others.
+// FuzzBodiesAreReadAsUpstreamReadsThem compares what the API reads with the generated models and their validation: the
+// same bodies must be accepted, with the same alerts, and the same message must go with the others.
 func FuzzBodiesAreReadAsUpstreamReadsThem(f *testing.F) {
-	for _, q := range conversation() {
-		if q.method == "POST" {
-			f.Add([]byte(q.body))
-		}
+	for _, body := range bodies(f) {
+		f.Add(body)
+	}
+	for _, body := range []string{ // more than one fault: which is told
+		`[{"labels":{"a":-1},"generatorURL":5}]`,
+		`[{"labels":{"a":-1},"generatorURL":"x"}]`,
+		`[{"generatorURL":{},"labels":[]}]`,
+		`[{"labels":{"a":1},"endsAt":2}]`,
+		`[{"annotations":{"a":1},"endsAt":"x","labels":{}}]`,
+	} {
+		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if checkDepth(body) != nil || bytes.Contains(body, []byte("null")) && upstreamPanics(body) {
-			return
-		}
-		alerts, fault := decodeAlerts(body)
-		list, err := upstreamDecode(body)
-		if (fault == nil) != (err == nil) {
-			t.Fatalf("%q: we say %v, upstream %v", body, fault, err)
-		}
-		if err != nil {
-			want, got := httptest.NewRecorder(), httptest.NewRecorder()
-			oaerrors.ServeError(want, nil, err)
-			fault.serve(got, httptest.NewRequest("POST", "/", nil))
-			if transcript(got) != transcript(want) {
-				t.Fatalf("%q\n got: %s\nwant: %s", body, transcript(got), transcript(want))
-			}
-			return
-		}
-		if len(list) != len(alerts) {
-			t.Fatalf("%q: %d alerts, want %d", body, len(alerts), len(list))
-		}
-		for i, want := range list {
-			got := alerts[i]
-			same := got.Labels.Equal(router.LabelsOf(want.Labels)) && got.Annotations.Equal(router.LabelsOf(want.Annotations)) &&
-				written(got.StartsAt) == written(time.Time(want.StartsAt)) && written(got.EndsAt) == written(time.Time(want.EndsAt)) &&
-				got.GeneratorURL == string(want.GeneratorURL)
-			if !same {
-				t.Fatalf("%q: alert %d is %+v, want %+v", body, i, got, want)
-			}
+		if err := unlikeUpstream(body); err != nil {
+			t.Fatal(err)
 		}
 	})
+}
+
+// unlikeUpstream says in what we read the body otherwise than upstream.
+func unlikeUpstream(body []byte) error {
+	if checkDepth(body) != nil || bytes.Contains(body, []byte("null")) && upstreamPanics(body) {
+		return nil
+	}
+	alerts, fault := new(posting).decode(body)
+	list, err := upstreamDecode(body)
+	if (fault == nil) != (err == nil) {
+		return fmt.Errorf("%q: we say %v, upstream %w", body, fault, err)
+	}
+	if err != nil {
+		want, got := httptest.NewRecorder(), httptest.NewRecorder()
+		oaerrors.ServeError(want, nil, err)
+		fault.serve(got, httptest.NewRequest("POST", "/", nil))
+		if transcript(got) != transcript(want) {
+			return fmt.Errorf("%q\n got: %s\nwant: %s", body, transcript(got), transcript(want))
+		}
+		return nil
+	}
+	if len(list) != len(alerts) {
+		return fmt.Errorf("%q: %d alerts, want %d", body, len(alerts), len(list))
+	}
+	for i, want := range list {
+		got := alerts[i]
+		same := got.Labels.Equal(router.LabelsOf(want.Labels)) && got.Annotations.Equal(router.LabelsOf(want.Annotations)) &&
+			written(got.StartsAt) == written(time.Time(want.StartsAt)) && written(got.EndsAt) == written(time.Time(want.EndsAt)) &&
+			got.GeneratorURL == string(want.GeneratorURL)
+		if !same {
+			return fmt.Errorf("%q: alert %d is %+v, want %+v", body, i, got, want)
+		}
+	}
+	return nil
 }
 
 // written is a time with its offset, as Alertmanager would show it but whole.

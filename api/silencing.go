@@ -204,7 +204,7 @@ func (a *API) makeSilence(w http.ResponseWriter, r *http.Request) {
 	if body.ID != "" {
 		status = http.StatusOK
 	}
-	done := a.o.Engine.Do(r.Context(), engine.SetSilence{Silence: s, By: cmp.Or(body.By, body.CreatedBy)})
+	done := a.o.Engine.Do(r.Context(), engine.SetSilence{Silence: s, By: cmp.Or(somebody(body.By), somebody(body.CreatedBy))})
 	a.silenced(w, r, status, s.ID, done)
 }
 
@@ -226,8 +226,9 @@ func (a *API) silenced(w http.ResponseWriter, r *http.Request, status int, id st
 
 // silencing is the silence that a body asks for.
 func (a *API) silencing(b Silencing) (s router.Silence, err error) {
-	if b.By == "" && b.CreatedBy == "" {
-		return s, invalid("by", `say who you are: "by" is empty`)
+	b.By, b.CreatedBy = somebody(b.By), somebody(b.CreatedBy)
+	if err := signed(cmp.Or(b.By, b.CreatedBy)); err != nil {
+		return s, err
 	}
 	if b.ID != "" {
 		var known bool
@@ -240,7 +241,7 @@ func (a *API) silencing(b Silencing) (s router.Silence, err error) {
 			return s, err
 		}
 	}
-	s.CreatedBy, s.Comment = cmp.Or(b.CreatedBy, s.CreatedBy, b.By), cmp.Or(b.Comment, s.Comment)
+	s.CreatedBy, s.Comment = cmp.Or(b.CreatedBy, somebody(s.CreatedBy), b.By), cmp.Or(b.Comment, s.Comment)
 	s.Annotations = annotated(s.Annotations, b)
 	if err = b.times(&s, a.o.Now()); err != nil {
 		return s, err
@@ -322,15 +323,24 @@ func (a *API) endSilence(w http.ResponseWriter, r *http.Request) {
 
 // signed says who is missing where a body's "by" names nobody.
 func signed(by string) error {
-	if strings.TrimSpace(by) == "" {
+	if somebody(by) == "" {
 		return invalid("by", `say who you are: "by" is empty`)
 	}
 	return nil
 }
 
+// somebody is a name as it was sent, and empty where it is of blanks: that is nobody.
+func somebody(name string) string {
+	if strings.TrimSpace(name) == "" {
+		return ""
+	}
+	return name
+}
+
+// who is the one who asks, where the query says it.
 func who(r *http.Request) (string, error) {
 	v, err := params(r, "by")
-	if err == nil && v.Get("by") == "" {
+	if err == nil && somebody(v.Get("by")) == "" {
 		err = invalid("by", "say who you are: add ?by=<you>")
 	}
 	return v.Get("by"), err

@@ -138,6 +138,31 @@ func TestSilencesAreListedAndFiltered(t *testing.T) {
 	})
 }
 
+// TestBlanksAreNobodysName: where one name is of blanks, the other is whose the silence is.
+func TestBlanksAreNobodysName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		for body, want := range map[string]string{
+			`{"matchers":["a=b"],"for":"1h","by":"ana","created_by":" "}`:   "ana",
+			`{"matchers":["a=b"],"for":"1h","by":" ","created_by":"bo"}`:    "bo",
+			`{"matchers":["a=b"],"for":"1h","by":"ana","created_by":"bo"}`:  "bo",
+			`{"matchers":["a=b"],"for":"1h","by":" ana ","created_by":" "}`: " ana ", // a name is kept as it was sent
+		} {
+			if got := w.silence(body); got.CreatedBy != want {
+				t.Errorf("%s is created by %q, want %q", body, got.CreatedBy, want)
+			}
+		}
+		// Alertmanager's API takes any name, as Alertmanager does.
+		var made struct{ SilenceID string }
+		w.want(200, "POST", "/api/v2/silences", strings.Replace(someSilence, `"ana"`, `" "`, 1), &made)
+		var got Silence
+		w.want(200, "POST", silences, `{"id":"`+made.SilenceID+`","for":"3h","by":"bo"}`, &got)
+		if got.CreatedBy != "bo" {
+			t.Errorf("one of nobody, changed by bo, is created by %q", got.CreatedBy)
+		}
+	})
+}
+
 func TestSilencesThatAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
@@ -150,6 +175,9 @@ func TestSilencesThatAreRefused(t *testing.T) {
 			code, field, saying string
 		}{
 			{"POST", "", `{}`, 400, "invalid", "by", "say who you are"},
+			{"POST", "", `{"matchers":["a=b"],"for":"1h","by":" \t"}`, 400, "invalid", "by", "say who you are"},
+			{"POST", "", `{"matchers":["a=b"],"for":"1h","created_by":" "}`, 400, "invalid", "by", "say who you are"},
+			{"POST", "", `{"id":"` + id + `","for":"2h","by":" "}`, 400, "invalid", "by", "say who you are"},
 			{"POST", "", `{"by":"ana"}`, 400, "invalid", "matchers", "say which alerts"},
 			{"POST", "", `{"by":"ana","matchers":[]}`, 400, "invalid", "matchers", "say which alerts"},
 			{"POST", "", `{"by":"ana","matchers":["a"]}`, 400, "invalid", "matchers", `"a" cannot be read`},
@@ -178,6 +206,7 @@ func TestSilencesThatAreRefused(t *testing.T) {
 			{"GET", "/" + nobody + "/alerts", "", 404, "not_found", "id", "there is no silence"},
 			{"DELETE", "/" + nobody + "?by=ana", "", 404, "not_found", "id", "there is no silence"},
 			{"DELETE", "/" + id, "", 400, "invalid", "by", "say who you are"},
+			{"DELETE", "/" + id + "?by=%20", "", 400, "invalid", "by", "say who you are"},
 			{"DELETE", "/" + id + "?who=ana", "", 400, "invalid", "who", "no parameter"},
 			{"PUT", "/" + id, `{}`, 405, "method_not_allowed", "", "use DELETE or GET or HEAD"},
 			{"GET", "/preview", "", 405, "method_not_allowed", "", "use POST"},

@@ -1,0 +1,115 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// getting measures what is asked for.
+func (b *bench) getting(ctx context.Context, which side) error {
+	n := b.o.series
+	s, _, err := b.fill(ctx, which, setup{wait: b.o.groupWait(n), interval: still}, newLoad(n))
+	if err != nil {
+		return err
+	}
+	defer s.remove()
+	before, _, err := memory(s.pid())
+	if err != nil {
+		return err
+	}
+	if err := forgetPeak(s.pid()); err != nil {
+		return err
+	}
+	read := func(name, path string, times int) (found *scanner, err error) {
+		w := row{name: name, unit: "ms"}
+		for range times {
+			var took time.Duration
+			if found, took, err = s.read(ctx, path, fingerprintKey, nil); err != nil {
+				return nil, err
+			}
+			b.add(w, which, millis(took))
+		}
+		return found, nil
+	}
+	alerts, err := read("GET alerts, "+many(n), "/api/v2/alerts", b.o.repeats)
+	if err != nil {
+		return err
+	}
+	b.must(alerts.count == n, "%s shows %d alerts of %d", which, alerts.count, n)
+	b.count(bytesOfAlerts, which, alerts.bytes)
+	groups, err := read("GET groups, "+many(n), "/api/v2/alerts/groups", b.o.repeats)
+	if err != nil {
+		return err
+	}
+	b.count("alerts in all groups", which, groups.count)
+	b.count(bytesOfGroups, which, groups.bytes)
+	_, peak, err := memory(s.pid())
+	if err != nil {
+		return err
+	}
+	b.add(row{name: "most memory during these GETs, over that before", unit: "%"}, which, 100*(peak-before)/before)
+
+	filter := "/api/v2/alerts?filter=" + url.QueryEscape(fmt.Sprintf("alertname=%q", alertName(7)))
+	found, err := read("GET alerts with a filter that half a percent match", filter, 3*b.o.repeats)
+	if err != nil {
+		return err
+	}
+	b.must(found.count > 0 && found.count < n/50, "%s shows %d alerts of %d of one name", which, found.count, n)
+	b.count("alerts of one name", which, found.count)
+
+	if err := b.silence(ctx, s, b.o.silences); err != nil {
+		return err
+	}
+	alerts, err = read(fmt.Sprintf("first GET alerts after %d new silences", b.o.silences), "/api/v2/alerts", 1)
+	if err != nil {
+		return err
+	}
+	b.must(alerts.count == n, "%s shows %d alerts of %d after silences that mute none", which, alerts.count, n)
+	kept, _, err := s.read(ctx, "/api/v2/silences", silenceKey, nil)
+	if err != nil {
+		return err
+	}
+	b.must(kept.count == b.o.silences, "%s has %d silences of %d", which, kept.count, b.o.silences)
+	return b.check(ctx, s, n)
+}
+
+// silenceKey comes before the id of a silence, once in each.
+const silenceKey = `"id":"`
+
+// reloading measures a reload, and who hears of it: groups that have news wait for group_interval, and should go on waiting.
+func (b *bench) reloading(ctx context.Context, which side) error {
+	n := b.o.series
+	l := newLoad(n)
+	s, _, err := b.fill(ctx, which, setup{wait: b.o.groupWait(n), interval: still}, l)
+	if err != nil {
+		return err
+	}
+	defer s.remove()
+	if err := b.check(ctx, s, n); err != nil {
+		return err
+	}
+	news := n / perGroup / 10
+	if err := s.post(ctx, "/api/v2/alerts", strings.NewReader(string(l.news(news)))); err != nil {
+		return err
+	}
+	if err := b.settle(ctx, s, 0); err != nil {
+		return err
+	}
+	before, _ := b.sink.counts()
+	began := time.Now()
+	if err := s.post(ctx, "/-/reload", nil); err != nil {
+		return err
+	}
+	b.add(row{name: "reload with " + many(n) + " alerts", unit: "ms"}, which, millis(time.Since(began)))
+	if err := b.settle(ctx, s, 0); err != nil {
+		return err
+	}
+	after, _ := b.sink.counts()
+	b.add(row{name: fmt.Sprintf("notifications that it sends before group_interval is over, %d groups having news", news)}, which, float64(after[groupPath]-before[groupPath]))
+	return b.has(ctx, s, n+news)
+}

@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Where webhooks go.
+const (
+	groupPath = "/group" // notifications of groups
+	probePath = "/probe" // of the alerts whose way is timed
+	pagePath  = "/page"  // messages to people
+)
+
+// maxNotification is more than any notification has here: those of one group of twenty alerts have some 25 kB.
+const maxNotification = 16 << 20
+
+// A sink is everybody who is told anything.
+type sink struct {
+	url    string
+	server *http.Server
+
+	mu     sync.Mutex
+	posts  map[string]int       // by path
+	told   map[uint64]bool      // fingerprints of alerts that somebody was told of
+	probes map[string]time.Time // when a probe first arrived
+	last   time.Time            // when anything did
+}
+
+func newSink() (*sink, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{url: "http://" + l.Addr().String()}
+	s.reset()
+	s.server = &http.Server{Handler: s}
+	go func() { _ = s.server.Serve(l) }() // until close
+	return s, nil
+}
+
+func (s *sink) close() { _ = s.server.Close() }
+
+// reset forgets what came.
+func (s *sink) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.posts, s.told, s.probes, s.last = map[string]int{}, map[uint64]bool{}, map[string]time.Time{}, time.Now()
+}
+
+func (s *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxNotification))
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = now
+	if err != nil {
+		return
+	}
+	s.posts[r.URL.Path]++
+	switch r.URL.Path {
+	case groupPath:
+		s.hear(body)
+	case probePath:
+		s.hear(body)
+		each(body, `"probe_id":"`, func(value []byte) {
+			if _, known := s.probes[string(value)]; !known {
+				s.probes[string(value)] = now
+			}
+		})
+	}
+}
+
+// hear notes the alerts that a notification tells of.
+func (s *sink) hear(body []byte) {
+	each(body, fingerprintKey, func(value []byte) {
+		if fp, err := strconv.ParseUint(string(value), 16, 64); err == nil {
+			s.told[fp] = true
+		}
+	})
+}
+
+// fingerprintKey comes before an alert's fingerprint, once in each, in notifications and in the API's answers alike.
+const fingerprintKey = `"fingerprint":"`
+
+// each calls f with every string that follows the key, and returns where the last whole one ended.
+func each(b []byte, key string, f func(value []byte)) (end int) {
+	for {
+		_, rest, found := bytes.Cut(b[end:], []byte(key))
+		if !found {
+			return end
+		}
+		value, after, whole := bytes.Cut(rest, []byte{'"'})
+		if !whole {
+			return end
+		}
+		f(value)
+		end = len(b) - len(after)
+	}
+}
+
+// counts are the posts so far, by path, and when the last one came.
+func (s *sink) counts() (map[string]int, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.posts), s.last
+}
+
+// untold counts the alerts of which nobody was told.
+func (s *sink) untold(fingerprints map[uint64]bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for fp := range fingerprints {
+		if !s.told[fp] {
+			n++
+		}
+	}
+	return n
+}
+
+// arrived is when a probe did.
+func (s *sink) arrived(probe string) (time.Time, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.probes[probe]
+	return at, ok
+}
+
+// A scanner counts the alerts of an answer as it is read, which is too long to be kept.
+type scanner struct {
+	rest         []byte // what may be the beginning of the next fingerprint
+	key          string
+	count, bytes int
+	fingerprints map[uint64]bool // nil: they are only counted
+	err          error
+}
+
+func (s *scanner) Write(p []byte) (int, error) {
+	s.bytes += len(p)
+	s.rest = append(s.rest, p...)
+	end := each(s.rest, s.key, func(value []byte) {
+		s.count++
+		if s.fingerprints == nil {
+			return
+		}
+		fp, err := strconv.ParseUint(string(value), 16, 64)
+		if err != nil && s.err == nil {
+			s.err = fmt.Errorf("a fingerprint %.40q in an answer: %w", value, err)
+		}
+		s.fingerprints[fp] = true
+	})
+	const longest = 64 // bytes of a key and its value
+	end = max(end, len(s.rest)-longest)
+	s.rest = append(s.rest[:0], s.rest[end:]...)
+	return len(p), nil
+}
