@@ -13,13 +13,17 @@ const awayAfter = 10 * time.Second
 
 // Resumed says that nobody looked for a while, until now: the machine was suspended, or the process stopped. Time went
 // on meanwhile (SPEC §5.12), but nothing could arrive. As after a restart, nothing resolves and no heartbeat is late
-// because of that (SPEC §5.8). It comes before what arrived since.
+// because of that (SPEC §5.8), and what is overdue goes out only where nothing silences it now. It comes before what
+// arrived since.
 type Resumed struct{}
 
 func (Resumed) input() {}
 
 func (c *Core) resumed() Answer {
 	c.router.Resumed(c.now)
+	// Silences and windows of maintenance that began meanwhile hold from now on, also for steps that were due before them.
+	c.usePlans()
+	c.routed(c.router.ElapsedSome(c.now, 0))
 	for _, name := range c.hearts.order {
 		p := c.hearts.pulses[name]
 		c.stepHeart(p, heartbeat.Restarted{Unsure: slices.ContainsFunc(p.sources, c.fires)})

@@ -15,7 +15,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/midwatch/midwatch/incident"
+	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/store"
 )
 
@@ -311,6 +314,34 @@ func TestNothingEndsBecauseTheMachineWasSuspended(t *testing.T) {
 		s.pass(5*time.Minute + time.Second) // resolve_timeout, and nobody repeats it
 		if v, err := s.e.Incident(t.Context(), 1); err != nil || v.Status != incident.Resolved {
 			t.Errorf("five minutes after waking up, with no repeat: %+v, %v", v.Incident, err)
+		}
+	})
+}
+
+// TestASilenceThatBeganWhileTheMachineWasSuspendedHolds: the step was due before it, and is not begun within it.
+func TestASilenceThatBeganWhileTheMachineWasSuspendedHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := run(t)
+		if err := s.fire("alertname", "Lag"); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(time.Minute)
+		s.post.becomes("INC-1/1.1/ana.chat/1", Delivered)
+		from := time.Now().Add(20 * time.Minute)
+		a := s.e.Do(t.Context(), SetSilence{Silence: router.Silence{
+			Matchers: []router.MatcherSet{{{Name: "alertname", Type: labels.MatchEqual, Value: "Lag"}}}, StartsAt: from, EndsAt: from.Add(30 * time.Minute), CreatedBy: "ana", Comment: "tonight",
+		}})
+		if a.Err != nil {
+			t.Fatal(a.Err)
+		}
+		s.slept.Store(int64(30 * time.Minute))
+		s.pass(longestNap)
+		if sent := s.post.keys(); len(sent) != 1 {
+			t.Errorf("within the silence, sent is %v", sent)
+		}
+		s.pass(21 * time.Minute)
+		if sent := s.post.keys(); len(sent) < 2 || sent[1] != "INC-1/2.1/bo.mail/2" {
+			t.Errorf("after the silence, sent is %v", sent)
 		}
 	})
 }

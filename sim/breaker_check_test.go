@@ -445,6 +445,9 @@ func (c *checker) verdict(key string, v engine.Verdict) {
 
 // crashed lets what was on the wire go out once more, and takes in what the disk has.
 func (c *checker) crashed(events []incident.Event, sends []engine.Send) {
+	for _, l := range c.open {
+		l.hide(c.w.elapsed)
+	}
 	c.seen(events, sends)
 	c.died = true
 	for _, l := range c.ladders {

@@ -467,13 +467,9 @@ func (l *bladder) hit(r *brun) {
 	l.reached = l.reached || r.step == l.step
 }
 
-// awoke finds out, after a start and before the first turn, whether the ladder moved in the turn in which the engine died:
-// the API says when it goes on.
-func (l *bladder) awoke(died time.Duration) {
-	at, ok := l.c.nextAt(l.n)
-	// One that ends with its first step goes on at no time once that has begun. Any other is paused, or somebody has it.
-	only := !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly && !l.silent && !l.c.hasIt(l.n)
-	if !l.open() || !ok && !only {
+// hide takes what was due when the engine died for intended then, though it was not let out.
+func (l *bladder) hide(died time.Duration) {
+	if l.paused {
 		return
 	}
 	for _, r := range l.runs {
@@ -483,6 +479,18 @@ func (l *bladder) awoke(died time.Duration) {
 			}
 		}
 	}
+}
+
+// awoke finds out, after a start and before the first turn, whether the ladder moved in the turn in which the engine died:
+// the API says when it goes on.
+func (l *bladder) awoke(died time.Duration) {
+	at, ok := l.c.nextAt(l.n)
+	// One that ends with its first step goes on at no time once that has begun. Any other is paused, or somebody has it.
+	only := !l.high && l.policy.LowUrgency == escalation.LowNotifyOnly && !l.silent && !l.c.hasIt(l.n)
+	if !l.open() || !ok && !only {
+		return
+	}
+	l.hide(died)
 	if ok && at <= died {
 		return
 	}
