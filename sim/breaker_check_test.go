@@ -213,6 +213,15 @@ func (c *checker) opened(e incident.Event, t time.Duration) {
 		keys: map[string]*bkey{}, hoursSince: -1,
 	}
 	c.ladders[n] = l
+	var posted []*bsource
+	for _, s := range c.w.sources {
+		if s.posted && c.belongs(s, id) {
+			posted = append(posted, s)
+		}
+	}
+	if len(posted) == 1 { // it is the incident's, though nobody may have answered for it
+		posted[0].joined = n
+	}
 	firing, loud := c.firing(id)
 	if firing == 0 && !c.anyTold(id) {
 		c.fail("an incident opens for alerts that fire", "%s opened for %v, and none of its alerts fires", l.name(), id)

@@ -506,23 +506,24 @@ func (l *bladder) awoke(died time.Duration) {
 func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
 	l.c.ago = l.c.w.elapsed - then
 	defer func() { l.c.ago = 0 }()
-	who := l.c.targetsOf(l, step)
-	if l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin {
-		var i int
-		who, i = l.c.whoseTurn(l, step, 0)
-		key := fmt.Sprintf("%s/%d", l.policy.Name, step)
-		l.c.turns[key] += i + 1
-		l.c.modulo[key] = 1
+	who := l.c.targetsOf(l, step) // of one that pages in turn, all: whose turn was taken first cannot be seen
+	inTurn := l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin
+	if inTurn {
+		l.c.modulo[fmt.Sprintf("%s/%d", l.policy.Name, step)] = 1
 	}
 	l.guessing = true
 	l.begun(step, cycle, who, exactly(then))
 	l.guessing = false
 	for _, r := range l.runs {
 		for _, m := range r.messages {
-			if r.place == fmt.Sprintf("%d.%d", step, cycle) && m.fate == waiting && m.due.hi <= then {
-				if m.fate, m.hidden = inFlight, true; !surely {
-					m.due.hi = forever
-				}
+			if r.place != fmt.Sprintf("%d.%d", step, cycle) || r.walk != l.walk || m.fate != waiting {
+				continue
+			}
+			if m.due.hi <= then {
+				m.fate, m.hidden = inFlight, true
+			}
+			if inTurn || m.hidden && !surely {
+				m.due.hi = forever
 			}
 		}
 	}

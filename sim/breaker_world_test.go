@@ -522,7 +522,7 @@ func (w *breaker) fire(ls router.Labels) {
 		s = &bsource{labels: ls, since: w.wall(), accepted: -1, spoken: -1}
 		w.sources = append(w.sources, s)
 	case s.over:
-		s.over, s.since, s.accepted, s.spoken, s.joined = false, w.wall(), -1, -1, 0 // the engine may still believe what it was told before
+		s.over, s.since, s.accepted, s.spoken = false, w.wall(), -1, -1 // the engine may still believe what it was told before
 	default:
 		return
 	}

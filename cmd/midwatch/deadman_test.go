@@ -122,7 +122,13 @@ receivers: [{name: none}]
 	if resp, body := r.ask("GET", "/api/midwatch/v1/health"); resp.StatusCode != 200 || !strings.Contains(body, `"well":true`) {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	if _, body := r.ask("GET", "/metrics"); !strings.Contains(body, "midwatch_dead_man_failures_total 0") || !strings.Contains(body, "midwatch_dead_man_last_success_timestamp_seconds 1.") || strings.Contains(body, "not-to-be-seen") {
+	// It is counted when the answer has been read, which is after the man was called.
+	_, body := r.ask("GET", "/metrics")
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(body, "midwatch_dead_man_last_success_timestamp_seconds 1.") && time.Now().Before(deadline); {
+		<-time.After(5 * time.Millisecond)
+		_, body = r.ask("GET", "/metrics")
+	}
+	if !strings.Contains(body, "midwatch_dead_man_failures_total 0") || !strings.Contains(body, "midwatch_dead_man_last_success_timestamp_seconds 1.") || strings.Contains(body, "not-to-be-seen") {
 		t.Error("the metrics do not say so")
 	}
 	if strings.Contains(r.log.String(), "not-to-be-seen") {
