@@ -23,11 +23,10 @@ import (
 type Options struct {
 	Engine *engine.Engine // required
 
-	// Alertmanager's side. ValidName and ParseFilter follow the matcher mode of the process.
-	ValidName   func(name string) bool                      // of a label; required
-	ParseFilter func(expressions []string) (Matcher, error) // the error is shown to the client; required
-	Status      func() Status                               // required
-	Receivers   func() []Receiver                           // in the order of the configuration; required
+	// Alertmanager's side.
+	ValidName func(name string) bool // of a label, by the matcher mode of the process; required
+	Status    func() Status          // required
+	Receivers func() []Receiver      // in the order of the configuration; required
 
 	Muted       func(routeID, groupKey string) []string // the time intervals that mute a group; nil: none
 	RouteLabels func(v router.View) map[string]string   // with templates rendered; nil: as configured

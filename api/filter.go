@@ -5,25 +5,19 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/midwatch/midwatch/router"
 )
-
-// A Matcher reports whether labels match; value looks one up. It is made once for a query, and asked from one goroutine.
-type Matcher func(value func(name string) (string, bool)) bool
-
-// matchAll is the Matcher of no filter.
-func matchAll(func(string) (string, bool)) bool { return true }
 
 // query is what GET /api/v2/alerts and /alerts/groups may be asked.
 type query struct {
 	active, silenced, inhibited, muted bool
 
-	labels    Matcher
+	labels    *router.Filter // nil: any
 	receiver  *regexp.Regexp // nil: any
-	receivers Matcher        // nil: any; asked of a receiver's labels
+	receivers *router.Filter // nil: any; asked of a receiver's labels
 }
 
 // query reads the parameters. What cannot be read is answered, and ok is false.
@@ -37,7 +31,7 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) (q query, ok bool) {
 		return q, false
 	}
 	var err error
-	if q.labels, err = a.matcher(v["filter"]); err != nil {
+	if q.labels, err = parseFilter(v["filter"]); err != nil {
 		return refuse(err.Error())
 	}
 	if text := last(v, "receiver"); text != "" {
@@ -48,27 +42,18 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) (q query, ok bool) {
 			return refuse("failed to parse receiver param: " + err.Error())
 		}
 	}
-	if q.receivers, err = a.receiverMatcher(v); err != nil {
+	if q.receivers, err = parseFilter(v["receiver_matchers"]); err != nil {
 		return refuse("failed to parse receiver_matchers param: " + err.Error())
 	}
 	return q, true
 }
 
-func (a *API) receiverMatcher(v url.Values) (Matcher, error) {
-	if len(v["receiver_matchers"]) == 0 {
-		return nil, nil //nolint:nilnil // no such filter is not an error
-	}
-	return a.matcher(v["receiver_matchers"])
-}
-
-func (a *API) matcher(expressions []string) (Matcher, error) {
-	if len(expressions) == 0 {
-		return matchAll, nil
-	}
+// parseFilter reads a filter, by the matcher mode of the process. The error is shown to the client.
+func parseFilter(expressions []string) (*router.Filter, error) {
 	if err := checkFilter(expressions); err != nil {
 		return nil, err
 	}
-	return a.o.ParseFilter(expressions)
+	return router.ParseFilter(expressions, "api")
 }
 
 // checkFilter refuses more than anybody asks for in earnest.
@@ -101,24 +86,27 @@ func flag(v url.Values, name string) bool {
 	return false
 }
 
-// receiversPass reports whether one of the alert's receivers is asked for by name, and one by its labels.
-func (q *query) receiversPass(names []string, labels map[string]map[string]string) bool {
-	if q.receiver != nil && !slices.ContainsFunc(names, q.receiver.MatchString) {
-		return false
+// ask is the query in the router's words.
+func (a *API) ask(q *query, now time.Time) router.Ask {
+	ask := router.Ask{Now: now, Labels: q.labels}
+	if q.receiver != nil {
+		ask.Receivers = append(ask.Receivers, q.receiver.MatchString)
 	}
-	return q.receivers == nil || slices.ContainsFunc(names, func(name string) bool { return q.labelled(labels, name) })
+	if q.receivers != nil {
+		labels := a.receiverLabels()
+		ask.Receivers = append(ask.Receivers, func(name string) bool { return q.labelled(labels, name) })
+	}
+	return ask
 }
 
 // labelled reports whether a receiver's labels are asked for. One that is not configured has none, and is not.
 func (q *query) labelled(labels map[string]map[string]string, name string) bool {
 	set, known := labels[name]
-	return known && q.receivers(func(n string) (string, bool) { v, ok := set[n]; return v, ok })
+	return known && q.receivers.Matches(func(n string) (string, bool) { v, ok := set[n]; return v, ok })
 }
 
-// lookup lets a Matcher look at an alert's labels. No alert label is empty, so an empty one is absent.
-func lookup(l *router.Labels) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		v := l.Get(name)
-		return v, v != ""
-	}
+// pass reports whether an alert in this standing is asked for. That its group is muted does not count here.
+func (q *query) pass(s *router.Sight) bool {
+	quiet := len(s.SilencedBy) > 0 || len(s.InhibitedBy) > 0
+	return (q.active || quiet) && (q.silenced || len(s.SilencedBy) == 0) && (q.inhibited || len(s.InhibitedBy) == 0)
 }

@@ -86,7 +86,7 @@ func (s *stream) object(pairs ...string) {
 }
 
 func (a *API) getReceivers(w http.ResponseWriter, r *http.Request) {
-	wanted, err := a.receiverMatcher(r.URL.Query())
+	wanted, err := parseFilter(r.URL.Query()["receiver_matchers"])
 	if err != nil {
 		sayBare(w, r, http.StatusBadRequest, "failed to parse receiver_matchers param: "+err.Error())
 		return

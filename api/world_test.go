@@ -100,9 +100,8 @@ func build(t *testing.T, change ...func(*Options)) *world {
 		t.Fatal(err)
 	}
 	o := Options{
-		Engine:      w.engine,
-		ValidName:   func(name string) bool { return compat.IsValidLabelName(model.LabelName(name)) },
-		ParseFilter: parseFilter,
+		Engine:    w.engine,
+		ValidName: func(name string) bool { return compat.IsValidLabelName(model.LabelName(name)) },
 		Status: func() Status {
 			return Status{Config: conf.String(), Started: began, Version: Version{Version: "0.34.2"}}
 		},
@@ -119,31 +118,6 @@ func build(t *testing.T, change ...func(*Options)) *world {
 	}
 	w.api = New(o)
 	return w
-}
-
-// parseFilter is what the daemon gives: upstream's parser, in the matcher mode of the process.
-func parseFilter(expressions []string) (Matcher, error) {
-	var all []*labels.Matcher
-	for _, e := range expressions {
-		m, err := compat.Matcher(e, "api")
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m)
-	}
-	return func(value func(string) (string, bool)) bool {
-		for _, m := range all {
-			v, present := value(m.Name)
-			negative := m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp
-			if m.Value == "" && present == negative {
-				continue
-			}
-			if !m.Matches(v) {
-				return false
-			}
-		}
-		return true
-	}, nil
 }
 
 // inhibition is the rules of the configuration.

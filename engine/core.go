@@ -182,8 +182,11 @@ func New(cfg *Config, seed uint64) *Core {
 	return c
 }
 
-// Committed says that the last turn is on disk.
-func (c *Core) Committed() { c.router.Committed() }
+// Committed says that the last turn is on disk. Its batches must not be used any more: their memory is needed again.
+func (c *Core) Committed() {
+	c.router.Committed()
+	c.journal.written()
+}
 
 // Router is the alert side, for ingest's fast path and for reading.
 func (c *Core) Router() *router.Router { return c.router }
@@ -218,6 +221,9 @@ func (c *Core) Turn(at Instant, inputs []Input) Turn {
 }
 
 func (c *Core) begin(at Instant) {
+	if len(c.journal.room) > 0 {
+		c.journal.room = nil // the last turn waits in memory still
+	}
 	moved := c.clock.advance(at)
 	c.now = at.Wall.Round(0)
 	if moved != 0 {

@@ -439,31 +439,38 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 func (e *Engine) Receive(ctx context.Context, alerts []*router.Alert) error {
 	now := e.now().Wall
 	e.received.Store(now.UnixNano())
-	rest := e.news(alerts, now)
-	if len(rest) == 0 {
+	news := e.news(alerts, now)
+	if news == nil {
 		return nil
 	}
 	if e.swamped.Load() {
 		return ErrBusy
 	}
-	return e.Do(ctx, Alerts{Alerts: rest}).Err
+	err := e.Do(ctx, Alerts{Alerts: news.Alerts()}).Err
+	if err == nil { // else the loop may have them still
+		news.Empty()
+		parcels.Put(news)
+	}
+	return err
 }
 
-// news are copies of those of the alerts that are no mere repeats. What follows news of an alert in the same POST is news too: it
-// must not overtake.
-func (e *Engine) news(alerts []*router.Alert, now time.Time) []*router.Alert {
-	rest := alerts[:0:0]
-	var seen map[uint64]bool // fingerprints of rest
-	for _, a := range alerts {
-		if (seen == nil || !seen[a.Fingerprint()]) && e.core.router.Touch(a, now) {
+// parcels are empty ones.
+var parcels = sync.Pool{New: func() any { return new(router.Parcel) }}
+
+// news are copies of those of the alerts that are no mere repeats; nil: there are none. What follows news of an alert in the same
+// POST is news too: it must not overtake.
+func (e *Engine) news(alerts []*router.Alert, now time.Time) (rest *router.Parcel) {
+	var seen map[uint64]bool // hashes of rest
+	for i, a := range alerts {
+		if (rest == nil || !seen[a.Hash()]) && e.core.router.Touch(a, now) {
 			continue
 		}
-		if seen == nil {
-			seen = map[uint64]bool{}
+		if rest == nil {
+			rest, _ = parcels.Get().(*router.Parcel)
+			seen = make(map[uint64]bool, len(alerts)-i)
 		}
-		a = a.Clone()
-		seen[a.Fingerprint()] = true
-		rest = append(rest, a)
+		seen[a.Hash()] = true
+		rest.Add(a)
 	}
 	return rest
 }

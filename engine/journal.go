@@ -21,10 +21,11 @@ import (
 // What only moves an alert's end (a repeat from Prometheus) is not written: an alert of which no end was written was
 // firing when we stopped, and then it gets at least resolve_timeout to be heard of again, whatever its end said.
 type journal struct {
-	seq     uint64 // of the newest record
-	bytes   int    // since the last fold began
-	changed map[uint64][]*router.Alert
-	order   []uint64
+	seq     uint64          // of the newest record
+	bytes   int             // since the last fold began
+	changed []*router.Alert // by the turn under way
+	places  map[uint64]int  // in changed, by fingerprint; of two that share it the later
+	room    []byte          // holds the turn's records
 	fold    *fold
 	gen     uint64 // of the newest whole snapshot; 0: none yet
 	chunks  uint64 // it has
@@ -44,12 +45,21 @@ type fold struct {
 
 // How the journal is folded: in steps so small that nobody waits for one.
 const (
-	recordMax     = 512 << 10 // bytes of one journal record or chunk, and an alert
-	alertsAChunk  = 4096
-	deletesATurn  = 64
+	alertsAChunk  = 1024
+	deletesATurn  = 480
+	deletesAUnit  = 120 // within one batch
+	foldPause     = time.Millisecond
 	journalFormat = 1
 	clockFormat   = 2 // of a record that says that the clock was set, see clockRecord
 )
+
+// recordMax is how many bytes one record of the journal or chunk of a snapshot has, and an alert. bbolt writes again what
+// shares a leaf with what is new, up to five values of any size, and the journal's end shares one with the snapshot's
+// beginning. Small ones keep that below what is new.
+const recordMax = 8 << 10
+
+// mostRoom is how many bytes are kept for the records of the next turn.
+const mostRoom = 2 << 20
 
 // foldAtLeast is at how many bytes of journal it is folded, and at least at twice the last snapshot. Only tests set it.
 var foldAtLeast = 8 << 20
@@ -63,39 +73,43 @@ type current struct {
 
 func (c *Core) note(a *router.Alert) {
 	j := &c.journal
-	if j.changed == nil {
-		j.changed = map[uint64][]*router.Alert{}
+	if j.places == nil {
+		j.places = map[uint64]int{}
 	}
 	fp := a.Fingerprint()
-	same := func(b *router.Alert) bool { return a.Labels.Equal(b.Labels) }
-	if i := slices.IndexFunc(j.changed[fp], same); i >= 0 {
-		j.changed[fp][i] = a
+	i, known := j.places[fp]
+	if known && !j.changed[i].Labels.Equal(a.Labels) {
+		i = slices.IndexFunc(j.changed, func(b *router.Alert) bool { return a.Labels.Equal(b.Labels) })
+		known = i >= 0
+	}
+	if known {
+		j.changed[i] = a
 		return
 	}
-	if len(j.changed[fp]) == 0 {
-		j.order = append(j.order, fp)
-	}
-	j.changed[fp] = append(j.changed[fp], a)
+	j.places[fp] = len(j.changed)
+	j.changed = append(j.changed, a)
 }
 
 // writeJournal returns what the turn changed, to be committed before all else.
 func (c *Core) writeJournal() []unit {
 	j := &c.journal
-	var alerts []*router.Alert
-	for _, fp := range j.order {
-		alerts = append(alerts, j.changed[fp]...)
-	}
-	j.changed, j.order = nil, nil
+	j.makeRoom(j.changed)
 	var units []unit
-	for len(alerts) > 0 {
+	for alerts := j.changed; len(alerts) > 0; {
 		var record []byte
-		record, alerts = appendAlerts(alerts)
+		record, alerts = j.record(alerts)
 		j.seq++
 		j.bytes += len(record)
 		var u unit
 		u.put(prefJournal+seqKey(j.seq), record)
 		units = append(units, u)
 	}
+	if len(j.changed) > 4*alertsAChunk { // a flood's room is not kept for ever
+		j.changed, j.places = nil, nil
+	}
+	clear(j.changed)
+	clear(j.places)
+	j.changed = j.changed[:0]
 	// What an earlier fold left behind goes first: it may have the names that this one will use.
 	if j.fold == nil && len(j.stale) == 0 && j.bytes >= max(foldAtLeast, 2*j.size) {
 		c.foldBegins()
@@ -143,7 +157,7 @@ func (c *Core) foldOn() {
 		c.cutJournal()
 	}
 	if j.fold != nil || len(j.stale) > 0 {
-		c.agenda.set("fold", c.now)
+		c.agenda.set("fold", c.now.Add(foldPause)) // at c.now it would be in this same turn
 	}
 }
 
@@ -158,9 +172,10 @@ func (c *Core) foldChunk() {
 		}
 	}
 	f.rest = f.rest[n:]
+	c.journal.makeRoom(alerts)
 	for len(alerts) > 0 {
 		var record []byte
-		record, alerts = appendAlerts(alerts)
+		record, alerts = c.journal.record(alerts)
 		f.size += len(record)
 		c.unit()
 		c.put(prefSnapshot+seqKey(f.gen)+"/"+seqKey(f.chunk), record)
@@ -185,24 +200,61 @@ func (c *Core) foldEnds() {
 func (c *Core) cutJournal() {
 	j := &c.journal
 	n := min(len(j.stale), deletesATurn)
-	for _, key := range j.stale[:n] {
-		c.put(key, nil)
+	for keys := range slices.Chunk(j.stale[:n], deletesAUnit) {
+		c.unit()
+		for _, key := range keys {
+			c.put(key, nil)
+		}
 	}
 	j.stale = j.stale[n:]
 }
 
-// appendAlerts writes as many of the alerts as fit into one record and returns the others.
-func appendAlerts(alerts []*router.Alert) (record []byte, rest []*router.Alert) {
-	record = append(record, journalFormat)
-	for i, a := range alerts {
-		if len(record) >= recordMax {
-			return record, alerts[i:]
+// record writes alerts into one record until it is large enough, and returns the others.
+func (j *journal) record(alerts []*router.Alert) (record []byte, rest []*router.Alert) {
+	from := len(j.room)
+	j.room, rest = appendAlerts(j.room, alerts)
+	return j.room[from:len(j.room):len(j.room)], rest
+}
+
+// makeRoom makes about as much room as the records of these alerts take.
+func (j *journal) makeRoom(alerts []*router.Alert) {
+	const (
+		times   = 64 // and lengths
+		lengths = 4  // of a name and its value
+	)
+	n := 0
+	for _, a := range alerts {
+		n += times + len(a.GeneratorURL) + lengths*(len(a.Labels)+len(a.Annotations))
+		for _, set := range [...]router.Labels{a.Labels, a.Annotations} {
+			for i := range set {
+				n += len(set[i].Name) + len(set[i].Value)
+			}
 		}
-		body := a.Encode(nil)
-		record = binary.AppendUvarint(record, uint64(len(body)))
-		record = append(record, body...)
 	}
-	return record, nil
+	j.room = slices.Grow(j.room, n)
+}
+
+// written says that the store has taken what was last written: its memory may be used again.
+func (j *journal) written() {
+	if j.room = j.room[:0]; cap(j.room) > mostRoom {
+		j.room = nil
+	}
+}
+
+// appendAlerts appends one record of as many alerts as make it large enough, and returns the others.
+func appendAlerts(b []byte, alerts []*router.Alert) (record []byte, rest []*router.Alert) {
+	var body [4 << 10]byte // enough for nearly all, on the stack
+	from := len(b)
+	b = append(b, journalFormat)
+	for i, a := range alerts {
+		if len(b)-from >= recordMax {
+			return b, alerts[i:]
+		}
+		encoded := a.Encode(body[:0])
+		b = binary.AppendUvarint(b, uint64(len(encoded)))
+		b = append(b, encoded...)
+	}
+	return b, nil
 }
 
 var errJournal = errors.New("a journal record of alerts cannot be read")

@@ -180,8 +180,8 @@ func TestAJournalRecordIsNeverTooLarge(t *testing.T) {
 			t.Errorf("%s has %d bytes", item.Key, len(item.Value))
 		}
 	}
-	if records != 10 {
-		t.Errorf("%d records", records)
+	if records != 30 {
+		t.Errorf("%d records, want one for each", records)
 	}
 }
 
@@ -205,5 +205,29 @@ func TestAClockThatWasSetBackAndARestart(t *testing.T) {
 		if after := w.story(); after != before {
 			t.Errorf("folding at %d bytes, a restart made news of old ends:\n%s", foldAt, strings.TrimPrefix(after, before))
 		}
+	}
+}
+
+// TestAFoldSharesItsTurns: a turn writes one chunk of it and no more, however large the table is.
+func TestAFoldSharesItsTurns(t *testing.T) {
+	foldSoon(t, 1)
+	w := newWorld(t, house(), 1)
+	var many []*router.Alert
+	for i := range 3 * alertsAChunk {
+		many = append(many, &router.Alert{Labels: set("alertname", "A", "n", fmt.Sprint(i)), StartsAt: night, EndsAt: night.Add(time.Hour)})
+	}
+	if !w.post(many...) {
+		t.Fatal("not taken in")
+	}
+	f := w.e.core.journal.fold
+	if f == nil || len(f.rest) != len(many) {
+		t.Fatalf("no fold began: %+v", f)
+	}
+	for left := 2 * alertsAChunk; left >= 0; left -= alertsAChunk {
+		w.turn(Hello{})
+		if len(f.rest) != left {
+			t.Fatalf("%d alerts are left, want %d", len(f.rest), left)
+		}
+		w.elapsed += foldPause
 	}
 }

@@ -145,7 +145,7 @@ func TestJournalRecords(t *testing.T) {
 	for _, name := range []string{"A", "B", "C"} {
 		alerts = append(alerts, &router.Alert{Labels: router.Labels{{Name: "alertname", Value: name}}, StartsAt: at, EndsAt: at.Add(time.Minute), UpdatedAt: at})
 	}
-	record, rest := appendAlerts(alerts)
+	record, rest := appendAlerts(nil, alerts)
 	if len(rest) != 0 {
 		t.Fatalf("%d alerts did not fit", len(rest))
 	}
@@ -202,7 +202,7 @@ func FuzzStoredRecords(f *testing.F) {
 
 // FuzzJournalRecord does the same for the journal.
 func FuzzJournalRecord(f *testing.F) {
-	record, _ := appendAlerts([]*router.Alert{{Labels: router.Labels{{Name: "a", Value: "b"}}, StartsAt: time.Unix(1, 0)}})
+	record, _ := appendAlerts(nil, []*router.Alert{{Labels: router.Labels{{Name: "a", Value: "b"}}, StartsAt: time.Unix(1, 0)}})
 	f.Add(record)
 	f.Add([]byte{journalFormat})
 	f.Fuzz(func(t *testing.T, record []byte) {
@@ -210,7 +210,7 @@ func FuzzJournalRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		once, rest := appendAlerts(alerts)
+		once, rest := appendAlerts(nil, alerts)
 		if len(rest) > 0 {
 			return
 		}

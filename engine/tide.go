@@ -8,7 +8,7 @@ import (
 // A tide is the coming and going of alerts that one call of the router tells of. An incident hears of it once, in one
 // line of its history, and of what came before what went: it must not end and begin again within one POST.
 type tide struct {
-	came  []router.Joined
+	came  []router.Joined // where incidents open; what is suppressed neither opens nor joins
 	went  []router.Left
 	fires map[uint64]bool // by fingerprint: the last word about it
 }
@@ -31,13 +31,10 @@ func (c *Core) flow(t *tide) {
 	var parties []*party
 	byNumber := map[int]*party{}
 	for _, e := range t.came {
-		if e.Muted != "" || !t.fires[e.Alert.Fingerprint()] {
-			continue // what is suppressed neither opens nor joins
-		}
-		ic, opens := c.cfg.Incidents[e.Group.Receiver]
-		if !opens {
+		if !t.fires[e.Alert.Fingerprint()] {
 			continue
 		}
+		ic := c.cfg.Incidents[e.Group.Receiver]
 		id := identity(e.Group, nil)
 		if ic.Scope == incident.ScopeAlert {
 			id = identity(e.Group, e.Alert)

@@ -24,7 +24,11 @@ import (
 
 // routed takes what the router says.
 func (c *Core) routed(effects []router.Effect) {
-	c.routes = append(c.routes, effects...)
+	if c.routes == nil {
+		c.routes = effects
+	} else {
+		c.routes = append(c.routes, effects...)
+	}
 	t := tide{fires: map[uint64]bool{}}
 	for _, e := range effects {
 		switch e := e.(type) {
@@ -49,7 +53,9 @@ func (c *Core) routed(effects []router.Effect) {
 			c.hear(&t)
 			c.flushed(e, "")
 		case router.Joined:
-			t.came = append(t.came, e)
+			if _, opens := c.cfg.Incidents[e.Group.Receiver]; opens && e.Muted == "" {
+				t.came = append(t.came, e)
+			}
 			t.fires[e.Alert.Fingerprint()] = true
 		case router.Left:
 			if e.Change == router.Regrouped {

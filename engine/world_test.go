@@ -333,11 +333,15 @@ func (w *world) post(alerts ...*router.Alert) bool {
 	if w.e == nil {
 		return false
 	}
-	rest := w.e.news(alerts, w.wall())
-	if len(rest) == 0 {
+	news := w.e.news(alerts, w.wall())
+	if news == nil {
 		return true
 	}
-	answers := w.turn(Alerts{Alerts: rest})
+	answers := w.turn(Alerts{Alerts: news.Alerts()})
+	if answers != nil && answers[0].Err == nil {
+		news.Empty()
+		parcels.Put(news) // the next post writes over it
+	}
 	return answers != nil && (answers[0].Err == nil || w.unsaved && errors.Is(answers[0].Err, ErrUnsaved))
 }
 

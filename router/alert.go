@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // An Alert is what a source says about one thing that may be wrong. Its labels are its identity. It is immutable once
@@ -19,8 +21,9 @@ type Alert struct {
 	EndsAt   time.Time `json:"endsAt"`
 
 	UpdatedAt    time.Time `json:"updatedAt"`              // when we last heard of it; one value for all of a POST
-	Timeout      bool      `json:"timeout,omitempty"`      // EndsAt is ours: the sender gave none
 	GeneratorURL string    `json:"generatorURL,omitempty"` // empty: none
+
+	Timeout bool `json:"timeout,omitempty"` // EndsAt is ours: the sender gave none
 
 	// Ended says that the end of this firing period was noticed, and reported once. The table sets it. An alert that
 	// is restored without it was firing when we stopped, whatever EndsAt says by now.
@@ -150,16 +153,16 @@ func (a *Alert) Clone() *Alert {
 		block.WriteString(s)
 		return block.String()[from:]
 	}
-	c := a.copied(own)
+	c := a.copied(own, own)
 	c.fingerprint, c.hash = c.Labels.Fingerprint(), 0
 	return &c
 }
 
 // copied returns the alert with all its text in memory of its own.
-func (a Alert) copied(text func(string) string) Alert {
+func (a Alert) copied(text, link func(string) string) Alert {
 	a.Labels = a.Labels.copied(text)
 	a.Annotations = a.Annotations.copied(text)
-	a.GeneratorURL = text(a.GeneratorURL)
+	a.GeneratorURL = link(a.GeneratorURL)
 	return a
 }
 
@@ -171,26 +174,36 @@ func (l Labels) copied(text func(string) string) Labels {
 	return c
 }
 
-// interner gives equal strings one memory. It is for the engine alone. What it remembers is bounded, for annotations
-// may hold a new number each minute: when it is full it begins anew.
-type interner map[string]string
+// An interner gives equal strings one memory. It is for the engine alone. What it remembers is bounded, for annotations may
+// hold a new number each minute: a string takes the place of another, and what repeats soon comes back. The zero value is
+// ready.
+type interner struct{ texts, links shareds }
 
+// text returns a string of labels or annotations, link the address of something, in memory of our own.
+func (in *interner) text(s string) string { return in.texts.own(s, 1<<14, longestText) }
+func (in *interner) link(s string) string { return in.links.own(s, 1<<9, longestLink) }
+
+func (in *interner) clear() { *in = interner{} }
+
+// Beyond these lengths hardly anything repeats. So an interner remembers 4 MiB at most.
 const (
-	longestText = 128     // beyond it, hardly anything repeats
-	mostTexts   = 1 << 16 // at most 8 MiB of text
+	longestText = 128
+	longestLink = 4 << 10 // every rule has one, and it quotes the expression
 )
 
-func (in interner) text(s string) string {
-	if len(s) > longestText {
+// shareds are strings, each at the place that its hash gives it.
+type shareds []string
+
+func (t *shareds) own(s string, places uint64, longest int) string {
+	if s == "" || len(s) > longest {
 		return strings.Clone(s)
 	}
-	if known, ok := in[s]; ok {
-		return known
+	if *t == nil {
+		*t = make(shareds, places)
 	}
-	if len(in) >= mostTexts {
-		clear(in)
+	at := &(*t)[xxhash.Sum64String(s)%places]
+	if *at != s {
+		*at = strings.Clone(s)
 	}
-	s = strings.Clone(s)
-	in[s] = s
-	return s
+	return *at
 }

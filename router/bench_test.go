@@ -39,7 +39,7 @@ func benchAlerts(n int) []*Alert {
 	return alerts
 }
 
-func benchRouter(b *testing.B, groupBy ...model.LabelName) *Router {
+func benchRouter(b testing.TB, groupBy ...model.LabelName) *Router {
 	b.Helper()
 	hour := model.Duration(time.Hour)
 	root := &config.Route{Receiver: "db", GroupBy: groupBy, RepeatInterval: &hour}

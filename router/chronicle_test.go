@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/common/model"
 )
 
 // A chronicle is what is written down of a world while it runs, by Alertmanager's side and ours alike.
@@ -250,6 +251,14 @@ func (c *chronicle) beliefs(groups []circle, suppressed func(labels string) bool
 func (c *chronicle) leads(labels string, to ear) bool {
 	l := c.s.labels(labels)
 	return slices.ContainsFunc(dispatch.NewRoute(c.in.root, nil).Match(upstreamLabels(l)), func(r *dispatch.Route) bool {
-		return r.RouteOpts.Receiver == to.receiver && r.Key()+":"+groupLabels(nil, &r.RouteOpts, l).String() == to.key
+		return r.RouteOpts.Receiver == to.receiver && r.Key()+":"+groupedBy(&r.RouteOpts, l).String() == to.key
+	})
+}
+
+// groupedBy are the labels by which a route groups, as Alertmanager's dispatcher picks them.
+func groupedBy(o *dispatch.RouteOpts, l Labels) Labels {
+	return slices.DeleteFunc(slices.Clone(l), func(p Label) bool {
+		_, named := o.GroupBy[model.LabelName(p.Name)]
+		return !named && !o.GroupByAll
 	})
 }

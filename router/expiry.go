@@ -80,12 +80,12 @@ func (t *Table) gc(now time.Time) int {
 			e.forgotten = true
 			t.size.Add(-1)
 			if len(e.groups) == 0 {
-				s.remove(e)
+				t.remove(s, e)
 			}
 		}
 		s.mu.Unlock()
 	}
-	clear(t.texts) // so that those of alerts that are gone do not stay
+	t.texts.clear() // so that those of alerts that are gone do not stay
 	return n
 }
 
@@ -95,6 +95,6 @@ func (t *Table) release(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.forgotten && len(e.groups) == 0 {
-		s.remove(e)
+		t.remove(s, e)
 	}
 }

@@ -22,9 +22,13 @@ type InhibitRule struct {
 // inhibition knows which alerts keep others quiet. It looks at an alert when it is first seen and when it begins or ends
 // to fire, and never at its repetitions.
 type inhibition struct {
-	rules  []*rule
-	shared map[string]*sides
-	buf    []byte
+	rules            []*rule
+	sources, targets choice // of the rules
+	shared           map[string]*sides
+
+	// Reused from alert to alert.
+	sides sides
+	key   []byte
 }
 
 // A rule is an InhibitRule at work.
@@ -45,38 +49,36 @@ type sides struct{ source, target []int }
 
 func newInhibition(rules []InhibitRule) inhibition {
 	in := inhibition{shared: map[string]*sides{}}
+	var sources, targets [][]condition
 	for _, r := range rules {
 		in.rules = append(in.rules, &rule{r, map[uint64]*choir{}})
+		sources, targets = append(sources, conditionsOf(r.Source)), append(targets, conditionsOf(r.Target))
 	}
+	in.sources, in.targets = newChoice(sources), newChoice(targets)
 	return in
 }
 
 // meet finds out on which sides of which rules the alert is, and forgets what was known of it.
 func (in *inhibition) meet(e *entry) {
 	e.sides = nil
-	if len(in.rules) == 0 {
+	s := &in.sides
+	s.source = in.sources.match(s.source[:0], e.alert.Labels)
+	s.target = in.targets.match(s.target[:0], e.alert.Labels)
+	if len(s.source)+len(s.target) == 0 {
 		return
 	}
-	var s sides
-	in.buf = in.buf[:0]
-	l := e.alert.Labels
-	for i, r := range in.rules {
-		if matchAll(r.Source, l) {
-			s.source = append(s.source, i)
-			in.buf = binary.AppendUvarint(in.buf, uint64(2*i)) //nolint:gosec // an index
-		}
-		if matchAll(r.Target, l) {
-			s.target = append(s.target, i)
-			in.buf = binary.AppendUvarint(in.buf, uint64(2*i+1)) //nolint:gosec // an index
-		}
+	in.key = in.key[:0]
+	for _, i := range s.source {
+		in.key = binary.AppendUvarint(in.key, uint64(i)+1) //nolint:gosec // an index
 	}
-	if len(in.buf) == 0 {
-		return
+	in.key = append(in.key, 0)
+	for _, i := range s.target {
+		in.key = binary.AppendUvarint(in.key, uint64(i)+1) //nolint:gosec // an index
 	}
-	known := in.shared[string(in.buf)]
+	known := in.shared[string(in.key)]
 	if known == nil {
-		known = &s
-		in.shared[string(in.buf)] = known
+		known = &sides{slices.Clone(s.source), slices.Clone(s.target)}
+		in.shared[string(in.key)] = known
 	}
 	e.sides = known
 }
@@ -173,10 +175,6 @@ func (r *rule) key(l Labels) uint64 {
 
 func (r *rule) agree(a, b Labels) bool {
 	return !slices.ContainsFunc(r.Equal, func(name string) bool { return a.Get(name) != b.Get(name) })
-}
-
-func matchAll(ms labels.Matchers, l Labels) bool {
-	return !slices.ContainsFunc(ms, func(m *labels.Matcher) bool { return !m.Matches(l.Get(m.Name)) })
 }
 
 // fires reports whether the entry's alert fires at now.

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/prometheus/common/model"
 )
 
 // A Label is one name with its value.
@@ -100,7 +99,15 @@ func (l Labels) Hash() uint64 {
 	}
 	var room [768]byte // enough for nearly all, on the stack: Touch must not allocate
 	if size <= len(room) {
-		return xxhash.Sum64(l.appendKey(room[:0]))
+		n := 0
+		for i := range l { // appendKey, but nothing has to ask whether there is room
+			n += copy(room[n:], l[i].Name)
+			room[n] = separator
+			n += 1 + copy(room[n+1:], l[i].Value)
+			room[n] = separator
+			n++
+		}
+		return xxhash.Sum64(room[:n])
 	}
 	var (
 		d   xxhash.Digest
@@ -157,14 +164,6 @@ func (l Labels) appendKey(b []byte) []byte {
 		b = append(b, separator)
 	}
 	return b
-}
-
-// fill puts the set into m, in place of what was there.
-func (l Labels) fill(m model.LabelSet) {
-	clear(m)
-	for i := range l {
-		m[model.LabelName(l[i].Name)] = model.LabelValue(l[i].Value)
-	}
 }
 
 // MarshalJSON writes the set as an object.

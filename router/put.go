@@ -44,13 +44,13 @@ func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 	if !known {
 		if e == nil {
 			e = &entry{key: key}
-			e.alert = next.copied(t.texts.text)
-			s.add(e)
+			e.alert = next.copied(t.texts.text, t.texts.link)
+			t.add(s, e)
 		} else {
-			e.alert, e.forgotten = next.copied(t.texts.text), false
+			e.alert, e.forgotten = next.copied(t.texts.text, t.texts.link), false
 		}
 		t.size.Add(1)
-		e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
+		e.alert.fingerprint, e.alert.hash = in.Fingerprint(), in.Hash()
 		t.changed(s, e, fired, FirstSeen)
 		return e, FirstSeen
 	}
@@ -64,18 +64,18 @@ func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 	case next.differs(&e.alert), next.Ended && !next.EndsAt.Equal(e.alert.EndsAt):
 		change = Changed
 	}
-	e.alert.update(&next, t.texts.text)
+	e.alert.update(&next, &t.texts)
 	t.changed(s, e, fired, change)
 	return e, change
 }
 
 // update takes over everything but the identity, and the text that has not changed.
-func (a *Alert) update(next *Alert, text func(string) string) {
+func (a *Alert) update(next *Alert, own *interner) {
 	if !a.Annotations.Equal(next.Annotations) {
-		a.Annotations = next.Annotations.copied(text)
+		a.Annotations = next.Annotations.copied(own.text)
 	}
 	if a.GeneratorURL != next.GeneratorURL {
-		a.GeneratorURL = text(next.GeneratorURL)
+		a.GeneratorURL = own.link(next.GeneratorURL)
 	}
 	a.StartsAt, a.EndsAt, a.UpdatedAt = next.StartsAt, next.EndsAt, next.UpdatedAt
 	a.Timeout, a.Ended = next.Timeout, next.Ended

@@ -3,23 +3,21 @@ package router
 import (
 	"slices"
 	"time"
-
-	"github.com/prometheus/alertmanager/dispatch"
-	"github.com/prometheus/common/model"
 )
 
-// Receive takes in the alerts of one POST: those that Touch would not answer for. It completes them, and owns them
-// from then on. What already ended is taken in too, and may begin a group again, as in Alertmanager.
+// Receive takes in the alerts of one POST: those that Touch would not answer for. It completes them, and keeps nothing of
+// them. What already ended is taken in too, and may begin a group again, as in Alertmanager.
 func (r *Router) Receive(alerts []*Alert, now time.Time) []Effect {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now = now.Round(0)
+	r.out = slices.Grow(r.out, 3*len(alerts)) // a new alert is stored, joins a group, and may begin it
 	r.begin(now)
 	for _, a := range alerts {
 		a.Complete(now, r.opts.ResolveTimeout)
 		e, change := r.table.put(a, now)
 		if change == Refusal {
-			r.emit(Refused{a, r.opts.AlertnameLimit})
+			r.emit(Refused{a.Clone(), r.opts.AlertnameLimit})
 			continue
 		}
 		r.place(e, change, now)
@@ -71,32 +69,18 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 	}
 }
 
-// match returns the routes of an alert, in the order of the file.
+// match returns the routes of an alert, in the order of the file, until it is called again.
 func (r *Router) match(l Labels) []*node {
-	l.fill(r.labels)
-	routes := r.opts.Root.Match(r.labels)
-	nodes := make([]*node, len(routes))
-	for i, route := range routes {
-		nodes[i] = r.nodes[route]
-	}
-	return nodes
+	r.found = r.root.match(l, r.found[:0])
+	return r.found
 }
 
 // groupFor returns the group of the route to which the alert belongs, or nil. It leaves the group's labels in r.pairs
 // and their key in r.key.
 func (r *Router) groupFor(n *node, a *Alert) *group {
-	r.pairs = groupLabels(r.pairs[:0], &n.route.RouteOpts, a.Labels)
+	r.pairs = n.groupLabels(r.pairs[:0], a.Labels)
 	r.key = r.pairs.appendKey(r.key[:0])
 	return n.groups[string(r.key)]
-}
-
-func groupLabels(to Labels, o *dispatch.RouteOpts, l Labels) Labels {
-	for _, p := range l {
-		if _, named := o.GroupBy[model.LabelName(p.Name)]; named || o.GroupByAll {
-			to = append(to, p)
-		}
-	}
-	return to
 }
 
 // open begins the group that groupFor did not find. It waits for more of its kind; but where the alert started so long

@@ -272,7 +272,7 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 // route; where no such group was found, or it was not in it, the group let go of it.
 func (m *move) over(n *node, l Labels, a *Alert) bool {
 	return slices.ContainsFunc(m.routes[place{n.key, n.route.RouteOpts.Receiver}], func(old *node) bool {
-		return groupLabels(nil, &old.route.RouteOpts, a.Labels).Equal(l)
+		return old.groupLabels(nil, a.Labels).Equal(l)
 	})
 }
 

@@ -13,11 +13,11 @@ func (t *Table) Load(a *Alert) {
 	fired := e != nil && !e.alert.Ended
 	if e == nil {
 		e = &entry{key: key}
-		e.alert = a.copied(t.texts.text)
-		s.add(e)
+		e.alert = a.copied(t.texts.text, t.texts.link)
+		t.add(s, e)
 		t.size.Add(1)
 	} else {
-		e.alert.update(a, t.texts.text)
+		e.alert.update(a, &t.texts)
 	}
 	e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
 	e.committed = true

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/alertmanager/dispatch"
-	"github.com/prometheus/common/model"
 )
 
 // Options are what the configuration says.
@@ -80,6 +79,7 @@ type Router struct {
 	// mu is held by every call that changes what follows, and by the views while they copy. Touch does not want it.
 	mu      sync.RWMutex
 	nodes   map[*dispatch.Route]*node
+	root    *node
 	groups  map[string]*group // by Group.ID
 	log     logbook
 	flights map[Ref]*flight
@@ -99,17 +99,9 @@ type Router struct {
 	out           []Effect
 
 	// Reused from call to call.
-	labels model.LabelSet
-	pairs  Labels
-	key    []byte
-}
-
-// A node is a route with its groups.
-type node struct {
-	route   *dispatch.Route
-	id, key string
-	labels  Labels
-	groups  map[string]*group // by the key of their labels
+	found []*node
+	pairs Labels
+	key   []byte
 }
 
 // New returns a router without alerts.
@@ -120,7 +112,6 @@ func New(o Options) *Router {
 		groups:  map[string]*group{},
 		flights: map[Ref]*flight{},
 		busy:    map[seat]*flight{},
-		labels:  model.LabelSet{},
 
 		silences: newSilences(),
 	}
@@ -135,15 +126,7 @@ func (r *Router) configure(o Options) {
 	r.forget, r.sweep = grid{every: o.ForgetEvery}, grid{every: o.SweepEvery}
 	r.inhibition = newInhibition(o.Inhibit)
 	r.nodes = map[*dispatch.Route]*node{}
-	o.Root.Walk(func(route *dispatch.Route) {
-		r.nodes[route] = &node{
-			route:  route,
-			id:     route.ID(),
-			key:    route.Key(),
-			labels: LabelsOf(route.RouteOpts.Labels),
-			groups: map[string]*group{},
-		}
-	})
+	r.root = plant(o.Root, func(n *node) { r.nodes[n.route] = n })
 }
 
 // Alerts is the table of all alerts.

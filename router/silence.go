@@ -8,7 +8,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/alertmanager/matcher/compat"
@@ -538,7 +537,7 @@ func compile(s *Silence) (*silence, error) {
 			if err != nil {
 				return nil, err
 			}
-			compiled = append(compiled, condition{lm, beginning(m)})
+			compiled = append(compiled, newCondition(lm))
 			switch {
 			case m.Type == labels.MatchEqual && m.Value != "":
 				wants = append(wants, pair{m.Name, m.Value})
@@ -555,27 +554,12 @@ func compile(s *Silence) (*silence, error) {
 func (s *silence) obliging() bool { return s.Annotations[ExpireWhenResolved] == "true" }
 
 func (s *silence) matches(l Labels) bool {
-	return slices.ContainsFunc(s.sets, func(set []condition) bool {
-		return !slices.ContainsFunc(set, func(c condition) bool { return !c.holds(l.Get(c.Name)) })
-	})
+	return slices.ContainsFunc(s.sets, func(set []condition) bool { return holdAll(set, l) })
 }
 
-// A condition is a Matcher at work. Most values do not begin as a pattern wants, and need not be put to it.
-type condition struct {
-	*labels.Matcher
-	beginning string
-}
-
-func (c condition) holds(value string) bool {
-	return strings.HasPrefix(value, c.beginning) && c.Matches(value)
-}
-
-// beginning is what every value begins with that the matcher matches, as far as that is easily known.
-func beginning(m Matcher) string {
-	if m.Type != labels.MatchRegexp {
-		return ""
-	}
-	pattern, err := regexp.Compile(m.Value)
+// beginning is what every value begins with that the pattern matches, as far as that is easily known.
+func beginning(text string) string {
+	pattern, err := regexp.Compile(text)
 	if err != nil {
 		return ""
 	}
@@ -588,6 +572,7 @@ func beginning(m Matcher) string {
 type silences struct {
 	byID    map[string]*silence
 	found   map[pair][]*silence // not over when last looked at; under each of its keys
+	names   map[string]int      // how many keys in found have the name
 	watched map[string]*silence // with awaited
 	turns   agenda[*silence]    // when one begins or ends to hold
 	changed []Silence           // what held, and by somebody's word is about other alerts since
@@ -596,7 +581,7 @@ type silences struct {
 }
 
 func newSilences() silences {
-	return silences{byID: map[string]*silence{}, found: map[pair][]*silence{}, watched: map[string]*silence{}}
+	return silences{byID: map[string]*silence{}, found: map[pair][]*silence{}, names: map[string]int{}, watched: map[string]*silence{}}
 }
 
 func (all *silences) inOrder() []*silence {
@@ -632,6 +617,9 @@ func (all *silences) show(s *silence) {
 			}
 		}
 		s.keys = append(s.keys, key)
+		if len(all.found[key]) == 0 {
+			all.names[key.name]++
+		}
 		all.found[key] = append(all.found[key], s)
 	}
 	at := s.StartsAt
@@ -646,6 +634,7 @@ func (all *silences) again(by time.Duration) {
 	all.turns = agenda[*silence]{}
 	all.looked = all.looked.Add(by)
 	clear(all.found)
+	clear(all.names)
 	for _, s := range all.inOrder() {
 		all.show(s)
 	}
@@ -656,10 +645,16 @@ func (all *silences) hide(s *silence) {
 	delete(all.watched, s.ID)
 	for _, key := range s.keys {
 		kept := slices.DeleteFunc(all.found[key], func(o *silence) bool { return o == s })
-		if len(kept) == 0 {
-			delete(all.found, key)
-		} else {
+		if len(kept) > 0 {
 			all.found[key] = kept
+			continue
+		}
+		if _, there := all.found[key]; !there {
+			continue
+		}
+		delete(all.found, key)
+		if all.names[key.name]--; all.names[key.name] == 0 {
+			delete(all.names, key.name)
 		}
 	}
 }
@@ -721,6 +716,9 @@ func (all *silences) matching(l Labels, yield func(*silence)) {
 	}
 	look(pair{})
 	for _, p := range l {
+		if all.names[p.Name] == 0 {
+			continue // most labels are asked for by nobody
+		}
 		look(pair{p.Name, p.Value})
 		look(pair{name: p.Name})
 	}
@@ -728,18 +726,25 @@ func (all *silences) matching(l Labels, yield func(*silence)) {
 
 // silencedBy are the silences because of which an alert is told to nobody, in the order in which we learned of them.
 func (all *silences) silencedBy(l Labels, now time.Time) []string {
-	var found []*silence
-	all.matching(l, func(s *silence) {
-		if s.State(now) == SilenceActive && !slices.Contains(found, s) {
-			found = append(found, s)
-		}
-	})
-	slices.SortFunc(found, func(a, b *silence) int { return cmp.Compare(a.order, b.order) })
+	found := all.active(nil, l, now)
 	ids := make([]string, len(found))
 	for i, s := range found {
 		ids[i] = s.ID
 	}
 	return ids
+}
+
+// active appends those silences.
+func (all *silences) active(found []*silence, l Labels, now time.Time) []*silence {
+	all.matching(l, func(s *silence) {
+		if s.State(now) == SilenceActive && !slices.Contains(found, s) {
+			found = append(found, s)
+		}
+	})
+	if len(found) > 1 {
+		slices.SortFunc(found, func(a, b *silence) int { return cmp.Compare(a.order, b.order) })
+	}
+	return found
 }
 
 // mute reports whether any silence mutes an alert.

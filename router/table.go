@@ -19,6 +19,7 @@ type Table struct {
 	shards [shardCount]shard
 	hash   func(Labels) uint64 // spreads the alerts; two with the same hash are still two
 	size   atomic.Int64        // without those that are forgotten
+	index  index
 
 	expiries agenda[*entry]
 	fresh    []*entry       // changed since committed
@@ -38,6 +39,8 @@ type entry struct {
 	committed bool // on disk: Touch may answer for it
 	forgotten bool // as if it had never been known, but a group still has to tell of its end
 
+	slot uint32 // in Table.index
+
 	queued time.Time    // its latest appointment in Table.expiries; zero: none
 	groups []membership // of which groups it is a member; guarded by Router.mu
 	sides  *sides       // of which inhibition rules it is source or target; nil: of none; guarded by Router.mu
@@ -51,7 +54,7 @@ type shard struct {
 // newTable returns an empty table. A positive limit is how many alerts of one alertname may fire at once; past it,
 // put refuses more of them (Alertmanager's --alerts.per-alertname-limit).
 func newTable(limit int, hash func(Labels) uint64) *Table {
-	t := &Table{hash: hash, limit: limit, named: map[string]int{}, texts: interner{}}
+	t := &Table{hash: hash, limit: limit, named: map[string]int{}}
 	for i := range t.shards {
 		t.shards[i].entries = map[uint64]*entry{}
 	}
@@ -90,6 +93,18 @@ func (s *shard) remove(e *entry) {
 	}
 }
 
+// add gives the entry its place; its labels are those of its alert from now on. The caller holds the lock.
+func (t *Table) add(s *shard, e *entry) {
+	s.add(e)
+	t.index.add(e)
+}
+
+// remove takes the entry out. The caller holds the lock.
+func (t *Table) remove(s *shard, e *entry) {
+	s.remove(e)
+	t.index.remove(e)
+}
+
 // Touch takes in a report that says nothing new: of an alert that is known, committed and firing, goes on firing, and
 // changes in nothing but EndsAt and UpdatedAt. It then reports true, and no more is to be done. Else it has changed
 // nothing, and the report is for Router.Receive. The table is left exactly as Receive would leave it.
@@ -112,7 +127,11 @@ func (e *entry) touch(a *Alert, now time.Time) bool {
 	}
 	in := *a
 	in.UpdatedAt = now.Round(0)
-	next := succeed(old, &in, now)
+	next := &in
+	if overlaps(old, &in) {
+		merged := merge(old, &in, now)
+		next = &merged
+	}
 	switch {
 	case next.ResolvedAt(now), next.differs(old):
 		return false

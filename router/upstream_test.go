@@ -368,7 +368,9 @@ func upstreamAlert(a *Alert) *alert.Alert {
 
 func upstreamLabels(l Labels) model.LabelSet {
 	m := model.LabelSet{}
-	l.fill(m)
+	for _, p := range l {
+		m[model.LabelName(p.Name)] = model.LabelValue(p.Value)
+	}
 	return m
 }
 

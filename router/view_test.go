@@ -104,6 +104,37 @@ func TestOneEngineManySendersAndReaders(t *testing.T) {
 				}
 			}
 		})
+		wg.Go(func() {
+			some := filterOf(t, `n=~"1|2|3"`)
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				ask := Ask{Now: began}
+				if n%2 == 0 {
+					ask.Labels = some
+				}
+				if n%3 == 0 {
+					ask.Receivers = []func(string) bool{func(name string) bool { return name == "db" }}
+				}
+				last := uint64(0)
+				for s := range r.See(ask) {
+					if s.Alert.Fingerprint() < last || n%2 == 0 && !some.matches(s.Alert.Labels) {
+						t.Errorf("%s is out of its place", s.Alert.Labels)
+					}
+					last = s.Alert.Fingerprint()
+				}
+				for v, alerts := range r.SeeGroups(ask) {
+					for s := range alerts {
+						if s.Alert.Labels.Get("n") != v.Group.Labels.Get("n") {
+							t.Errorf("%s is in %s", s.Alert.Labels, v.Group.Labels)
+						}
+					}
+				}
+			}
+		})
 	}
 	do := func(effects []Effect, now time.Time) {
 		for _, n := range effectsOf[Notify](effects) {

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/matcher/compat"
 	amnotify "github.com/prometheus/alertmanager/notify"
-	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/api"
@@ -32,7 +31,6 @@ func (d *daemon) handler() http.Handler {
 	mux.Handle("/", api.New(api.Options{
 		Engine:      d.engine,
 		ValidName:   func(name string) bool { return compat.IsValidLabelName(model.LabelName(name)) },
-		ParseFilter: parseFilter,
 		Status:      d.status,
 		Receivers:   d.receivers,
 		Muted:       d.muted,
@@ -165,30 +163,4 @@ func (d *daemon) simulate(_ context.Context, s api.Simulation) (api.Simulated, e
 
 func simulatedEvent(l sim.Line) api.SimulatedEvent {
 	return api.SimulatedEvent(l)
-}
-
-// parseFilter reads matchers as amtool and the UI send them. As in Alertmanager, foo="" holds for what has no foo, and
-// foo!="" for all that has one.
-func parseFilter(expressions []string) (api.Matcher, error) {
-	var all labels.Matchers
-	for _, text := range expressions {
-		m, err := compat.Matcher(text, "api")
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m)
-	}
-	return func(value func(name string) (string, bool)) bool {
-		for _, m := range all {
-			v, present := value(m.Name)
-			negative := m.Type == labels.MatchNotEqual || m.Type == labels.MatchNotRegexp
-			if m.Value == "" && present == negative {
-				continue
-			}
-			if !m.Matches(v) {
-				return false
-			}
-		}
-		return true
-	}, nil
 }

@@ -20,8 +20,12 @@ type writer struct {
 	buckets  map[string]*target
 	revision int64 // of the last commit
 	tally    tally
-	dirty    bool // there is something to commit
+	dirty    bool   // there is something to commit
+	records  []byte // holds what is being put, until the transaction has ended
 }
+
+// mostKept is how many bytes are kept for the next transaction's records.
+const mostKept = 2 << 20
 
 // A target is a bucket being written.
 type target struct {
@@ -92,7 +96,9 @@ func (w *writer) put(kv store.KeyValue) error {
 		t = &target{Bucket: b}
 		w.buckets[name] = t
 	}
-	k, r := []byte(rest), record(kv.Key, w.revision, kv.Value)
+	k, from := []byte(rest), len(w.records)
+	w.records = appendRecord(w.records, kv.Key, w.revision, kv.Value)
+	r := w.records[from:len(w.records):len(w.records)]
 	t.inserts = t.inserts || bytes.Compare(k, t.last) <= 0
 	w.tally.remove(t.Get(k))
 	w.tally.add(r)

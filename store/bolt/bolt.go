@@ -42,6 +42,7 @@ type Store struct {
 	queue   queue
 	ended   chan struct{} // closed when the committer has ended
 	broken  error         // the first store.ErrBroken; the committer's own
+	records []byte        // memory for the next transaction's; likewise
 	closing sync.Once
 }
 

@@ -141,6 +141,12 @@ func (s *Store) update(group []*request, answers []error) error {
 			return err
 		}
 		w := newWriter(tx)
+		w.records, s.records = slices.Grow(s.records[:0], recordsOf(group)), nil
+		defer func() { // nobody looks into the transaction after that
+			if cap(w.records) <= mostKept {
+				s.records = w.records
+			}
+		}()
 		for i, r := range group {
 			if r == nil {
 				continue
@@ -172,6 +178,17 @@ func (s *Store) update(group []*request, answers []error) error {
 		_ = tx.Rollback()
 	}
 	return err
+}
+
+// recordsOf is how many bytes the records of the group take, at most.
+func recordsOf(group []*request) int {
+	n := 0
+	for _, r := range group {
+		if r != nil {
+			n += r.batch.Size() + len(r.batch.Put)*recordHeader
+		}
+	}
+	return n
 }
 
 // settle looks at the file after a commit that ended with err. A commit said to have written nothing must

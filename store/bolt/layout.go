@@ -49,11 +49,18 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // record is the disk form of value; it shares no memory with it.
 func record(key string, revision int64, value []byte) []byte {
-	r := make([]byte, recordHeader+len(value))
-	binary.BigEndian.PutUint64(r, uint64(revision))
-	copy(r[recordHeader:], value)
+	return appendRecord(make([]byte, 0, recordHeader+len(value)), key, revision, value)
+}
+
+// appendRecord appends the record to b.
+func appendRecord(b []byte, key string, revision int64, value []byte) []byte {
+	from := len(b)
+	b = binary.BigEndian.AppendUint64(b, uint64(revision))
+	b = append(b, 0, 0, 0, 0)
+	b = append(b, value...)
+	r := b[from:]
 	binary.BigEndian.PutUint32(r[8:], checksum(r, key))
-	return r
+	return b
 }
 
 // item is the one place where what bbolt lends us is copied out. ok is false if the record is damaged.
