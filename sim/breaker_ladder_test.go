@@ -59,6 +59,7 @@ type brun struct {
 	user, receiver string
 	place          string // as in keys: "2.1", "catch_all", "responder"
 	walk, step     int
+	perhaps        bool // it is one of several of whom only one was paged
 	messages       []*bmessage
 }
 
@@ -515,8 +516,12 @@ func (l *bladder) unseen(step, cycle int, then time.Duration, surely bool) {
 	l.begun(step, cycle, who, exactly(then))
 	l.guessing = false
 	for _, r := range l.runs {
+		if r.place != fmt.Sprintf("%d.%d", step, cycle) || r.walk != l.walk {
+			continue
+		}
+		r.perhaps = inTurn
 		for _, m := range r.messages {
-			if r.place != fmt.Sprintf("%d.%d", step, cycle) || r.walk != l.walk || m.fate != waiting {
+			if m.fate != waiting {
 				continue
 			}
 			if m.due.hi <= then {

@@ -224,7 +224,7 @@ func (c *checker) together(p bpage) (who []string) {
 		if o.incident != p.incident || o.place != p.place || l.keys[o.key] != nil || slices.Contains(who, name) {
 			continue
 		}
-		if m, _ := l.due(o, c.w.elapsed); m == nil { // what was begun before has the same place where the ladder begins anew
+		if m, r := l.due(o, c.w.elapsed); m == nil || r.perhaps { // what was begun before has the same place where the ladder begins anew
 			who = append(who, name)
 		}
 	}
