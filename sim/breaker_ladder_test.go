@@ -65,9 +65,12 @@ type brun struct {
 
 func (r *brun) hopeful() bool {
 	return slices.ContainsFunc(r.messages, func(m *bmessage) bool {
-		return m.fate == inFlight || m.fate == delivered || m.fate == waiting && !r.failedBy(m.via)
+		return r.flying(m) || m.fate == delivered || m.fate == waiting && !r.perhaps && !r.failedBy(m.via)
 	})
 }
+
+// flying tells whether the message is surely on the wire or queued.
+func (r *brun) flying(m *bmessage) bool { return m.fate == inFlight && !(r.perhaps && m.hidden) }
 
 func (r *brun) failedBy(via string) bool {
 	return slices.ContainsFunc(r.messages, func(m *bmessage) bool { return m.fate == failed && m.via == via })
@@ -329,7 +332,7 @@ func (l *bladder) following() (step, cycle int, more bool) {
 // walkReached tells whether this walk reached somebody, or may yet.
 func (l *bladder) walkReached() bool {
 	return l.walkHit || slices.ContainsFunc(l.runs, func(r *brun) bool {
-		return r.walk == l.walk && r.step > 0 && slices.ContainsFunc(r.messages, func(m *bmessage) bool { return m.fate == inFlight })
+		return r.walk == l.walk && r.step > 0 && slices.ContainsFunc(r.messages, r.flying)
 	})
 }
 

@@ -82,7 +82,7 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 	if m == nil {
 		l.fail("every page has its reason", "%s left, and nothing asks for it; there are %s", what, l.tell())
 	}
-	m.fate, m.hidden = inFlight, false
+	m.fate, m.hidden, r.perhaps = inFlight, false, false
 	for _, o := range r.messages { // those overdue by the same method are one
 		if o.fate == waiting && o.via == m.via && o.due.set && o.due.lo <= t {
 			o.fate = dropped
