@@ -220,7 +220,7 @@ func (l *bladder) happened(e incident.Event, t time.Duration) {
 	case incident.StepSkipped:
 		l.skipped(e, t)
 	case incident.PolicyExhausted:
-		if l.step < len(l.policy.Steps) || l.policy.Repeat == escalation.Forever && l.walkReached() || l.cycle <= l.policy.Repeat && l.walkReached() {
+		if l.step < len(l.policy.Steps) || l.policy.Repeat == escalation.Forever && l.surelyReached() || l.cycle <= l.policy.Repeat && l.surelyReached() {
 			l.fail("a ladder is walked as its policy says", "it ended early")
 		}
 		l.inTime(t, "its end")
@@ -331,8 +331,15 @@ func (l *bladder) following() (step, cycle int, more bool) {
 
 // walkReached tells whether this walk reached somebody, or may yet.
 func (l *bladder) walkReached() bool {
+	return l.reachedBy(func(_ *brun, m *bmessage) bool { return m.fate == inFlight })
+}
+
+// surelyReached is walkReached without what perhaps never was.
+func (l *bladder) surelyReached() bool { return l.reachedBy((*brun).flying) }
+
+func (l *bladder) reachedBy(yet func(*brun, *bmessage) bool) bool {
 	return l.walkHit || slices.ContainsFunc(l.runs, func(r *brun) bool {
-		return r.walk == l.walk && r.step > 0 && slices.ContainsFunc(r.messages, r.flying)
+		return r.walk == l.walk && r.step > 0 && slices.ContainsFunc(r.messages, func(m *bmessage) bool { return yet(r, m) })
 	})
 }
 
