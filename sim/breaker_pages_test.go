@@ -74,6 +74,9 @@ func (l *bladder) sent(p bpage, t time.Duration) {
 		if m != nil && more && !slices.ContainsFunc(l.c.targetsOf(l, step), func(s seat) bool { return s.hears(p) }) {
 			more = false
 		}
+		if m != nil && more && l.policy.Steps[step-1].Assign == escalation.AssignRoundRobin && !slices.Contains(l.c.together(p), p.user+p.receiver) {
+			more = false
+		}
 		if more && !l.ended && p.place == fmt.Sprintf("%d.%d", step, cycle) {
 			l.begin(step, cycle, p, t)
 			m, r = l.due(p, t)
