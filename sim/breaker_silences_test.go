@@ -73,8 +73,8 @@ func (c *checker) weigh() {
 			}
 			l.fired = append(l.fired, s.labels)
 		}
-		if hazy && all == 0 && l.silent {
-			l.held = true // the engine took one to fire, silenced, when it said so
+		if all == 0 && l.silent {
+			l.held = true // one fired, silenced, when the history said so; and what ended the silence may not have been kept
 		}
 		if l.held = loud == 0 && (all > 0 || l.held && slices.ContainsFunc(l.ever, c.silencedAlert)); all > 0 {
 			l.firedAt = c.w.elapsed
