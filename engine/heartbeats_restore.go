@@ -30,12 +30,7 @@ func (r *restorer) restoreHeartbeats() error {
 func (r *restorer) reviveHeartbeats() {
 	c := r.c
 	c.useHeartbeats() // which finds their alerts
-	for _, name := range c.hearts.order {
-		p := c.hearts.pulses[name]
-		c.unit()
-		// What fired when we stopped was repeated until then, and repeats are on no disk.
-		c.stepHeart(p, heartbeat.Restarted{Unsure: slices.ContainsFunc(p.sources, c.fires)})
-	}
+	c.excuseHeartbeats()
 	for _, n := range c.liveNumbers() {
 		l := c.live[n]
 		name := l.incident.Identity.Heartbeat
@@ -46,6 +41,16 @@ func (r *restorer) reviveHeartbeats() {
 		c.heardAgain(l, "it was heard again, and a restart came before this could be said")
 	}
 	c.tellLate()
+}
+
+// excuseHeartbeats tells each that nobody listened for a while, until now.
+func (c *Core) excuseHeartbeats() {
+	for _, name := range c.hearts.order {
+		p := c.hearts.pulses[name]
+		c.unit()
+		// What fired when we stopped was repeated until then, and repeats are on no disk.
+		c.stepHeart(p, heartbeat.Restarted{Unsure: slices.ContainsFunc(p.sources, c.fires)})
+	}
 }
 
 // isSilent says whether the heartbeat is late, or, for all of them, any that belongs to their incident.

@@ -1,11 +1,6 @@
 package engine
 
-import (
-	"slices"
-	"time"
-
-	"github.com/midwatch/midwatch/heartbeat"
-)
+import "time"
 
 // awayAfter is for how long the loop must not have looked at the clock before it counts as away: it looks at least every
 // longestNap, and a turn takes seconds at the very most. Senders repeat what fires once a minute or so.
@@ -24,10 +19,7 @@ func (c *Core) resumed() Answer {
 	// Silences and windows of maintenance that began meanwhile hold from now on, also for steps that were due before them.
 	c.usePlans()
 	c.routed(c.router.ElapsedSome(c.now, 0))
-	for _, name := range c.hearts.order {
-		p := c.hearts.pulses[name]
-		c.stepHeart(p, heartbeat.Restarted{Unsure: slices.ContainsFunc(p.sources, c.fires)})
-	}
+	c.excuseHeartbeats()
 	return Answer{}
 }
 
