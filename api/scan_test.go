@@ -404,6 +404,10 @@ func TestNothingIsKeptOfAPosting(t *testing.T) {
 		w.pass(31 * time.Second)
 		post(ctx, "two", "second", 9)
 		w.pass(5 * time.Minute)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 		var clusters []string
 		for a := range w.engine.Router().Alerts().All() {
 			want := fmt.Sprintf(`{"labels":{"alertname":"Lag","cluster":%q,"severity":"warning","team":"db"},"annotations":{"b":"second","summary":"A \"note\" that had to be unescaped"},`+
@@ -419,10 +423,6 @@ func TestNothingIsKeptOfAPosting(t *testing.T) {
 		}
 		if sent := fmt.Sprintf("%+v", w.letters.sent); strings.Contains(sent, "ZZZ") {
 			t.Errorf("was sent: %s", sent)
-		}
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
 		}
 	})
 }
