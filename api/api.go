@@ -57,6 +57,7 @@ type Options struct {
 // API is the handler. It wants requests without the route prefix.
 type API struct {
 	o          Options
+	intake     intake
 	simulating chan struct{}
 	testing    chan struct{}
 	handler    http.Handler
@@ -85,7 +86,7 @@ func New(o Options) *API {
 	if o.Concurrency <= 0 {
 		o.Concurrency = max(runtime.GOMAXPROCS(0), 8)
 	}
-	a := &API{o: o, simulating: make(chan struct{}, maxSimulating), testing: make(chan struct{}, maxTesting)}
+	a := &API{o: o, intake: intake{room: max(maxIncoming, 2*o.MaxBody)}, simulating: make(chan struct{}, maxSimulating), testing: make(chan struct{}, maxTesting)}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v2/", a.v2())
 	mux.Handle("/api/v1/", a.v1())

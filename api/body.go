@@ -101,11 +101,12 @@ func splitQuoted(s string) (parts []string) {
 // readBody reads what was posted, unpacked where it is packed, but never more than limit bytes. advice is how to send
 // less, after a semicolon.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
-	return readBodyInto(new(bytes.Buffer), w, r, limit, advice)
+	return readBodyInto(new(bytes.Buffer), nil, w, r, limit, advice)
 }
 
-// readBodyInto is readBody into a buffer, which must be empty. The body lies in there.
-func readBodyInto(body *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
+// readBodyInto is readBody into a buffer, which must be empty. The body lies in there. It is counted by the arrival, unless that
+// is nil; where there was no room, the arrival says so.
+func readBodyInto(body *bytes.Buffer, count *arrival, w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
 	tooLarge := &fault{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes%s", limit, advice)}
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	if r.ContentLength > limit {
@@ -126,7 +127,10 @@ func readBodyInto(body *bytes.Buffer, w http.ResponseWriter, r *http.Request, li
 		return nil, &fault{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %q is not supported; send gzip, or no encoding", coding)}
 	}
 	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+		body.Grow(int(min(r.ContentLength, keptBytes/2)) + bytes.MinRead) // of a large one there may be nothing but the promise
+	}
+	if count != nil {
+		count.from, from = from, count
 	}
 	if _, err := body.ReadFrom(from); err != nil {
 		return nil, unreadable(err, tooLarge, "the body did not arrive whole: ")

@@ -95,11 +95,21 @@ func (a *API) limit(h http.Handler) http.Handler {
 			http.Error(w, fmt.Sprintf("Limit of concurrent GET requests reached (%d), try again later.\n", cap(slots)), http.StatusServiceUnavailable)
 		}
 	})
-	if a.o.Timeout <= 0 {
-		return limited
+	timed := http.Handler(limited)
+	if a.o.Timeout > 0 {
+		timed = http.TimeoutHandler(limited, a.o.Timeout, fmt.Sprintf("Exceeded configured timeout of %v.\n", a.o.Timeout.Round(time.Millisecond)))
 	}
-	return http.TimeoutHandler(limited, a.o.Timeout, fmt.Sprintf("Exceeded configured timeout of %v.\n", a.o.Timeout.Round(time.Millisecond)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == newsPath { // it lasts as long as the page is open, and has a limit of its own
+			h.ServeHTTP(w, r)
+			return
+		}
+		timed.ServeHTTP(w, r)
+	})
 }
+
+// newsPath is where open pages hear of changes.
+const newsPath = "/events"
 
 // sameOrigin keeps other web sites from acting through the browser of somebody who may. Programs are not concerned: they
 // send neither of the headers that it looks at.

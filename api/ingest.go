@@ -51,11 +51,15 @@ func (a *API) postAlertsV1(w http.ResponseWriter, r *http.Request) {
 	defer p.drop()
 	alerts, f := a.read(p, w, r)
 	if f != nil {
-		status := f.status()
-		if status == http.StatusUnprocessableEntity {
+		status, kind := f.status(), "bad_data"
+		switch status {
+		case http.StatusUnprocessableEntity:
 			status = http.StatusBadRequest
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", retryAfter)
+			kind = "server_error"
 		}
-		sayV1(w, r, status, "bad_data", f.message)
+		sayV1(w, r, status, kind, f.message)
 		return
 	}
 	switch got := a.take(r.Context(), alerts, "v1"); {
@@ -79,7 +83,15 @@ func sayV1(w http.ResponseWriter, r *http.Request, status int, kind, message str
 
 // read reads the posted alerts into p, on whose memory they are.
 func (a *API) read(p *posting, w http.ResponseWriter, r *http.Request) ([]*router.Alert, *fault) {
-	body, f := readBodyInto(&p.body, w, r, a.o.MaxBody, "; send fewer alerts at once")
+	if !p.room.enter(&a.intake, r.ContentLength) {
+		return nil, a.overloaded()
+	}
+	end := hurry(w)
+	body, f := readBodyInto(&p.body, &p.room, w, r, a.o.MaxBody, "; send fewer alerts at once")
+	end()
+	if p.room.full {
+		return nil, a.overloaded()
+	}
 	if f != nil {
 		return nil, f
 	}

@@ -8,6 +8,12 @@ const (
 	maxDepth  = 32       // of nesting in a posted body; an alert needs 3
 	maxAlerts = 50_000   // in one body: hundreds of times what Prometheus sends at once
 
+	// Posted alerts that are being read, decoded or written to disk at once: 600 requests as Prometheus 2 sends them, which is
+	// about a second's work. Each byte takes up to four in memory meanwhile. Even a tiny request counts for what its connection costs.
+	maxIncoming   = 32 << 20
+	leastIncoming = 4 << 10
+	bodyTime      = time.Minute // for posted alerts to arrive, so that nobody holds room in there for ever
+
 	// One alert must fit well into one record of the store, and its labels into everybody's messages.
 	maxLabels          = 256     // of one alert; likewise annotations
 	maxNameBytes       = 1 << 10 // of a label's or annotation's name

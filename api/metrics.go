@@ -15,6 +15,7 @@ type Metrics struct {
 	size          *prometheus.HistogramVec
 	inFlight      prometheus.Gauge
 	limited       prometheus.Counter
+	refused       prometheus.Counter
 	receivedTotal *prometheus.CounterVec
 	invalidTotal  *prometheus.CounterVec
 }
@@ -42,6 +43,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:        "Total number of times an HTTP request failed because the concurrency limit was reached.",
 			ConstLabels: get,
 		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "midwatch_posts_refused_total", Help: "Posts of alerts that were not taken in, because too many were on their way to the disk.",
+		}),
 		receivedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "alertmanager_alerts_received_total", Help: "The total number of received alerts.",
 		}, []string{"status", "version"}),
@@ -55,7 +59,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.invalidTotal.WithLabelValues(version)
 	}
 	if r != nil {
-		r.MustRegister(m.duration, m.size, m.inFlight, m.limited, m.receivedTotal, m.invalidTotal)
+		r.MustRegister(m.duration, m.size, m.inFlight, m.limited, m.refused, m.receivedTotal, m.invalidTotal)
 	}
 	return m
 }

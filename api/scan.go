@@ -14,6 +14,7 @@ import (
 // of which nothing is kept, so the memory serves one request after the other: what a posting gave away (alerts, sets,
 // strings) is only valid until it is dropped.
 type posting struct {
+	room   arrival
 	body   bytes.Buffer
 	text   []byte         // the strings that are not in the body as they are meant, one after the other
 	pairs  []router.Label // the sets, one after the other
@@ -45,6 +46,7 @@ func newPosting() *posting { return postings.Get().(*posting) } //nolint:forcety
 
 // drop ends the life of all that the posting gave away.
 func (p *posting) drop() {
+	p.room.leave()
 	if p.small() {
 		p.body.Reset()
 		postings.Put(p)

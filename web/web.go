@@ -1,4 +1,4 @@
-// Package web shows people what goes on, and lets them acknowledge it: small pages that need no JavaScript, but for the one that
+// Package web shows people what goes on, and lets them act on it: pages that need no JavaScript, but for the one that
 // subscribes a browser.
 package web
 
@@ -48,7 +48,12 @@ type Options struct {
 	Redeem  func(token string, now time.Time) (Grant, error) // what a link allows; nil: no link is good
 	Outbox  func() []Message                                 // newest first; nil: there is no outbox page
 	Push    *Push                                            // nil: no browser can be subscribed
-	Version string                                           // on the home page
+	User    func(*http.Request) string                       // whom the server authenticated; empty: nobody. nil: it does not
+	News    *News                                            // who tells that something changed; nil: nobody does
+	Ending  <-chan struct{}                                  // closed when the server goes down: what streams must end. nil: never
+	Prefix  string                                           // of all routes, for cookies; it must have been stripped from requests
+	Version string                                           // at the foot of the menu
+	Dev     bool                                             // show the stories at /dev, to whoever changes the pages
 	Now     func() time.Time                                 // nil: time.Now
 	Log     *zap.Logger                                      // nil: silent
 }
@@ -59,6 +64,7 @@ type Pages struct {
 	Options
 	mux         *http.ServeMux
 	pushTesting chan struct{} // one test page at a time is sent from pages
+	streams     chan struct{} // so many pages are told the news at once
 }
 
 // New returns the pages.
@@ -72,18 +78,45 @@ func New(o Options) *Pages {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	p := &Pages{Options: o, mux: http.NewServeMux(), pushTesting: make(chan struct{}, 1)}
-	p.mux.HandleFunc("/{$}", reading(p.home))
-	p.mux.HandleFunc("/incidents/{id}", reading(p.incident))
+	if o.News == nil {
+		o.News = new(News)
+	}
+	p := &Pages{Options: o, mux: http.NewServeMux(), pushTesting: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams)}
+	p.read("/static/{file}", p.asset)
+	p.read("/events", p.events)
+	p.read("/me", p.askMe)
+	p.act("/me", p.setMe)
+	p.read("/", func(w http.ResponseWriter, r *http.Request) {
+		p.lost(w, r, "There is no such page", "The address is misspelt, or what it was about is gone. The menu leads to all pages.")
+	})
+	if o.Dev {
+		p.read("/dev", p.dev)
+		p.read("/dev/{page}/{state}", p.story)
+	}
+	p.read("/{$}", p.home)
+	p.read("/incidents/{id}", p.incident)
 	p.mux.HandleFunc("/ack/{token}", p.ack)
 	p.mux.HandleFunc("/ack/", p.ack) // a link that was cut or mangled
 	if o.Outbox != nil {
-		p.mux.HandleFunc("/outbox", reading(p.outbox))
+		p.read("/outbox", p.outbox)
 	}
 	if o.Push != nil {
 		p.pushPaths()
 	}
 	return p
+}
+
+// read answers GET and HEAD of a path. Neither changes anything, ever.
+func (p *Pages) read(path string, h http.HandlerFunc) { p.mux.HandleFunc(path, reading(h)) }
+
+// act answers POST of a path, from pages of this site alone: other sites may not act through somebody's browser.
+func (p *Pages) act(path string, h http.HandlerFunc) {
+	c := http.NewCrossOriginProtection()
+	c.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &Wrong{Shell: p.frame(r, "", "Nothing was done"), Heading: "Nothing was done", Told: []string{"This came from a page of another site. Open Midwatch's own address, and do it there."}}
+		p.show(w, r, http.StatusForbidden, "wrong", v)
+	}))
+	p.mux.Handle("POST "+path, c.Handler(h))
 }
 
 // ServeHTTP answers one request.
@@ -111,6 +144,7 @@ var files embed.FS
 var (
 	style     = must(files.ReadFile("templates/style.css"))
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
+		"asset": func(name string) string { return "static/" + assetNames[name] },
 		"style": func() template.CSS { return template.CSS(strings.TrimSpace(string(style))) }, //nolint:gosec // our own file
 	}).ParseFS(files, "templates/*.html"))
 
@@ -152,7 +186,9 @@ func writeUnder(policy string, w http.ResponseWriter, r *http.Request, status in
 	h.Set("Content-Length", strconv.Itoa(len(page)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", policy)
-	h.Set("Referrer-Policy", "no-referrer") // the address of an acknowledge page is a secret
+	if h.Get("Referrer-Policy") == "" {
+		h.Set("Referrer-Policy", "no-referrer") // the address of an acknowledge page is a secret
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Robots-Tag", "noindex")
 	w.WriteHeader(status)

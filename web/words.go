@@ -67,18 +67,26 @@ func clock(t, now time.Time, zone *time.Location) string {
 
 // ago is how long since, in the two largest units that matter.
 func ago(t, now time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case d < 0:
+	if t.After(now) {
 		return "just now"
+	}
+	return length(now.Sub(t)) + " ago"
+}
+
+// ahead is how long until then.
+func ahead(t, now time.Time) string { return "in " + length(t.Sub(now)) }
+
+// length is a time span in the two largest units that matter.
+func length(d time.Duration) string {
+	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min ago", int(d.Hours()), int(d.Minutes())%60)
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 	default:
-		return fmt.Sprintf("%d d %d h ago", int(d.Hours())/24, int(d.Hours())%24)
+		return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/store"
+	"github.com/midwatch/midwatch/web"
 )
 
 // A daemon is one running Midwatch.
@@ -60,6 +61,8 @@ type daemon struct {
 	courier *courier
 	almanac *almanac
 	pusher  *pusher
+	news    web.News      // of open pages
+	ending  chan struct{} // closed when nobody is answered any more
 	deadMan *deadMan
 	engine  *engine.Engine
 	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
@@ -75,7 +78,7 @@ type daemon struct {
 
 // run is the daemon's life. It ends when ctx is done or something breaks that cannot be gone on without.
 func (d *daemon) run(ctx context.Context, out *output) error {
-	d.started = time.Now()
+	d.started, d.ending = time.Now(), make(chan struct{})
 	d.hup = make(chan os.Signal, 1) // from the very start: unheard it would end the process
 	signal.Notify(d.hup, syscall.SIGHUP)
 	defer signal.Stop(d.hup)
@@ -225,6 +228,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 	}
 	d.log.zap.Info("shutting down")
 	stopSide()
+	close(d.ending)
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := server.Shutdown(rest); err != nil {
@@ -428,6 +432,7 @@ func (d *daemon) happened(events []incident.Event) {
 	if c := d.chatter; c != nil {
 		c.happened(events)
 	}
+	d.tellEvents(events)
 }
 
 // sayHello tells somebody who started Midwatch without a configuration what to do next.

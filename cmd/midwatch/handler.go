@@ -22,7 +22,10 @@ import (
 
 // handler is everything that the daemon answers on HTTP.
 func (d *daemon) handler() http.Handler {
-	pages := web.Options{Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap, Push: d.pusher.pages()}
+	pages := web.Options{
+		Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap, Push: d.pusher.pages(), User: d.visitor(),
+		News: &d.news, Ending: d.ending, Prefix: d.prefix, Dev: *d.flags.dev,
+	}
 	if d.showsOutbox() {
 		pages.Outbox = d.letters
 	}

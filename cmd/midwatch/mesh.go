@@ -83,6 +83,7 @@ func (d *daemon) leave() {
 func (d *daemon) observe(effects []router.Effect) {
 	d.logSilences(effects)
 	d.events.observe(effects)
+	d.tellEffects(effects)
 	mesh := d.mesh.Load()
 	if mesh == nil {
 		return

@@ -68,6 +68,7 @@ type serveFlags struct {
 	logLevel    *promslog.Level
 	logFormat   *promslog.Format
 	demo        *bool
+	dev         *bool
 
 	watch *watchFlags // nil: it serves, and watches no other
 }
@@ -79,6 +80,7 @@ func serveCommand(app *kingpin.Application, out *output) map[string]command {
 	cmd := app.Command("serve", "Run the daemon. This is what midwatch alone does.").Default()
 	f := newServeFlags(cmd, serveDefaults{storage: "data/", listen: ":9093"})
 	f.demo = cmd.Flag("demo", "Run with a simulated cluster, people and incidents. Messages land in /outbox; nothing is sent, and nothing is kept.").Bool()
+	f.dev = cmd.Flag("dev", "Show every state of every page at /dev, for whoever changes the pages.").Bool()
 	return map[string]command{cmd.FullCommand(): func(ctx context.Context) int { return serve(ctx, f, out) }}
 }
 
@@ -109,6 +111,7 @@ func newServeFlags(cmd *kingpin.CmdClause, like serveDefaults) serveFlags {
 		logLevel:    promslog.NewLevel(),
 		logFormat:   promslog.NewFormat(),
 		demo:        new(bool),
+		dev:         new(bool),
 	}
 	cmd.Flag("log.level", "Least severe lines to log: debug, info, warn, error.").Default("info").HintOptions(promslog.LevelFlagOptions...).SetValue(f.logLevel)
 	cmd.Flag("log.format", "Form of the log: logfmt or json.").Default("logfmt").HintOptions(promslog.FormatFlagOptions...).SetValue(f.logFormat)
