@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell cat VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim sim-long bench bench-go kill long clean fmt
+.PHONY: build run demo test setup check unit integration acceptance probe race fuzz sim sim-long bench overload bench-go kill long clean fmt
 .NOTPARALLEL: # the acceptance suites judge by the clock
 
 build: ## the binary, ./midwatch
@@ -59,10 +59,15 @@ sim-long: ## the long forms of the simulated and random proofs, a million simula
 kill: ## 3,000 kill -9 of the real binary
 	MIDWATCH_LONG=1 $(GO) test -timeout 6h -run TestKillNine -v ./integration_test
 
-bench: build ## Midwatch beside the real Alertmanager, an hour; writes docs/benchmarks.md; BENCH has further flags
+bench: build ## Midwatch beside the real Alertmanager, three quarters of an hour; writes docs/benchmarks.md; BENCH has further flags
 	@./integration_test/upstream/build.sh
 	$(GO) build -o bin/bench ./bench
 	bin/bench -out docs/benchmarks.md $(BENCH)
+
+overload: build ## an hour with twice as much as the daemon can take; BENCH has further flags
+	@./integration_test/upstream/build.sh
+	$(GO) build -o bin/bench ./bench
+	bin/bench -only overload -overload 1h $(BENCH)
 
 COUNT ?= 1
 bench-go: ## Go benchmarks of the packages on the hot path

@@ -100,7 +100,7 @@ func New(o Options) *API {
 	mux.Handle(pingPath+"{key}/{verdict}", pinged)
 	if o.Pages != nil {
 		mux.Handle("/", o.Pages)
-		for _, p := range []string{"/{$}", "/outbox", "/incidents/", ackPath, pushPath} {
+		for _, p := range []string{"/{$}", "/outbox", "/incidents", "/incidents/", ackPath, pushPath} {
 			mux.Handle(p, a.measured(strings.TrimSuffix(p, "{$}"), o.Pages))
 		}
 	}

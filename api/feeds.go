@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -96,16 +97,22 @@ func (a *API) postFeed(w http.ResponseWriter, r *http.Request) {
 		}
 		f.Alarm = time.Duration(d)
 	}
+	address, done := Subscribe(r.Context(), a.o.Engine, a.o.Link, f)
+	out := showFeed(done.Feed)
+	out.URL = address
+	a.changed(w, r, http.StatusCreated, &out, &out.Warning, done.Err)
+}
+
+// Subscribe makes a feed, and its address, which nobody can tell later. The address is empty where none was made.
+func Subscribe(ctx context.Context, e *engine.Engine, link func(parts ...string) string, f engine.CalendarFeed) (address string, done engine.Answer) {
 	var random [secretBytes]byte
 	_, _ = rand.Read(random[:]) // never fails
 	secret := secretText.EncodeToString(random[:])
 	f.Hash = hashOf(secret)
-	done := a.o.Engine.Do(r.Context(), engine.AddFeed{Feed: f})
-	out := showFeed(done.Feed)
-	if done.Feed.Number > 0 {
-		out.URL = a.o.Link(strings.Trim(feedPath, "/"), fmt.Sprintf("%d-%s.ics", done.Feed.Number, secret))
+	if done = e.Do(ctx, engine.AddFeed{Feed: f}); done.Feed.Number > 0 {
+		address = link(strings.Trim(feedPath, "/"), fmt.Sprintf("%d-%s.ics", done.Feed.Number, secret))
 	}
-	a.changed(w, r, http.StatusCreated, &out, &out.Warning, done.Err)
+	return address, done
 }
 
 func (a *API) deleteFeed(w http.ResponseWriter, r *http.Request) {

@@ -4,14 +4,19 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,14 +41,14 @@ func TestTheComparisonWorks(t *testing.T) {
 	command(t, "go", "build", "-o", midwatch, "../cmd/midwatch")
 	command(t, "../integration_test/upstream/build.sh")
 	page := filepath.Join(dir, "page.md")
-	only, least := "send,get,reload", 9
+	only, least := "send,get,disk,overload", 25
 	if os.Getenv("MIDWATCH_LONG") != "" {
-		only, least = "", 20
+		only, least = "", 38
 	}
 	var out, log bytes.Buffer
 	code := run(t.Context(), []string{
 		"-quick", "-midwatch", midwatch, "-alertmanager", "../integration_test/upstream/build/alertmanager", "-dir", dir, "-out", page,
-		"-series", "2000", "-big", "4000", "-small", "1000", "-rate", "500", "-probes", "10", "-silences", "50", "-incidents", "50", "-rest", "10s", "-only", only,
+		"-series", "2000", "-big", "4000", "-small", "1000", "-rate", "500", "-probes", "10", "-silences", "50", "-incidents", "50", "-rest", "10s", "-overload", "10s", "-only", only,
 	}, &out, &log)
 	t.Logf("%s%s", &log, &out)
 	if code != 0 {
@@ -58,7 +63,7 @@ func TestTheComparisonWorks(t *testing.T) {
 		if len(cells) != 4 {
 			t.Fatalf("%d cells in %s", len(cells), line)
 		}
-		alone := strings.Contains(line, "incidents") || strings.Contains(line, "messages to people")
+		alone := strings.Contains(line, "incidents") || strings.Contains(line, "messages to people") || strings.Contains(line, "overload: ") || strings.Contains(line, "disk: ")
 		if cells[1] == "–" && !alone || cells[2] == "–" {
 			t.Errorf("nothing was measured: %s", line)
 		}
@@ -170,11 +175,15 @@ func TestTheConfigurationIsAsLargeAsSaid(t *testing.T) {
 // However an answer arrives, every alert in it is counted once.
 func TestAnAnswerIsCountedAsItIsRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := map[uint64]bool{}
+		want, total := map[uint64]bool{}, 0
 		var text strings.Builder
 		for i := range rapid.IntRange(0, 30).Draw(t, "alerts") {
-			want[uint64(i)] = true
-			fmt.Fprintf(&text, `{"summary":%q,"fingerprint":"%016x","x":1}`, rapid.StringMatching(`[a-z]{0,80}`).Draw(t, "summary"), i)
+			total++
+			state := rapid.SampledFrom([]string{"active", "suppressed"}).Draw(t, "state")
+			if state == "active" {
+				want[uint64(i)] = true
+			}
+			fmt.Fprintf(&text, `{"summary":%q,"fingerprint":"%016x","status":{"state":%q},"x":1}`, rapid.StringMatching(`[a-z]{0,80}`).Draw(t, "summary"), i, state)
 		}
 		s := &scanner{key: fingerprintKey, fingerprints: map[uint64]bool{}}
 		for rest := text.String(); rest != ""; {
@@ -184,8 +193,8 @@ func TestAnAnswerIsCountedAsItIsRead(t *testing.T) {
 			}
 			rest = rest[n:]
 		}
-		if s.count != len(want) || len(s.fingerprints) != len(want) || s.bytes != text.Len() || s.err != nil {
-			t.Fatalf("%d alerts, %d fingerprints, %d bytes, %v; want %d of %d bytes", s.count, len(s.fingerprints), s.bytes, s.err, len(want), text.Len())
+		if s.count != total || !maps.Equal(s.fingerprints, want) || s.bytes != text.Len() || s.err != nil {
+			t.Fatalf("%d alerts, %d fingerprints, %d bytes, %v; want %d, %d, %d bytes", s.count, len(s.fingerprints), s.bytes, s.err, total, len(want), text.Len())
 		}
 	})
 }
@@ -213,7 +222,7 @@ func TestMiddlesAndRatios(t *testing.T) {
 }
 
 func TestThePage(t *testing.T) {
-	r := newResults(options{series: 100_000, rounds: 3, rate: 13_000, probes: 200, silences: 1000, incidents: 10_000, rest: 5 * time.Minute, tick: time.Minute})
+	r := newResults(options{series: 100_000, rounds: 3, rate: 13_000, probes: 200, silences: 1000, incidents: 10_000, rest: 3 * time.Minute, tick: time.Minute, repeats: 2, changes: 10, overload: 2 * time.Minute})
 	r.machine, r.program = "linux/amd64, 2 cores", [2]string{"Alertmanager 0.34.2", "Midwatch 1.2.3"}
 	r.add(row{name: "CPU per alert", unit: "µs"}, theirs, 51.25, 50.04, 52.81)
 	r.add(row{name: "CPU per alert", unit: "µs"}, ours, 4, 4, 4)
@@ -253,6 +262,7 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		{"-only everything", "-only everything: there are send, get,"},
 		{"-series 10", "must be at least 1000"},
 		{"-rounds 0", "must be positive"},
+		{"-overload 1s", "-overload must be at least 16s"},
 		{"-rest 1m", "-rest at least 2m0s"},
 		{"-incidents 600000", "must be from 1 to 500000"},
 		{"-midwatch ./nothing", "`make bench` builds it"},
@@ -266,5 +276,88 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		if code := run(t.Context(), strings.Fields(c.args), &out, &log); code != 2 || !strings.Contains(log.String(), c.want) {
 			t.Errorf("%s: %d, %s; want 2, %s", c.args, code, &log, c.want)
 		}
+	}
+}
+
+// A pretender takes in alerts, or says so.
+type pretender struct {
+	refuses int  // one of so many requests, which says when to come again
+	silent  bool // it does not say
+	loses   bool // the last alert of what it answers 200
+	keeps   bool // what it refuses
+
+	mu     sync.Mutex
+	asked  int
+	alerts map[string]map[string]any // by pod
+}
+
+func (p *pretender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Method == http.MethodGet {
+		list := []map[string]any{}
+		for _, a := range p.alerts {
+			if ends, _ := time.Parse(time.RFC3339, a["endsAt"].(string)); ends.After(time.Now()) {
+				list = append(list, a)
+			}
+		}
+		_ = json.NewEncoder(w).Encode(list)
+		return
+	}
+	p.asked++
+	refused := p.refuses > 0 && p.asked%p.refuses == 0
+	var list []map[string]any
+	_ = json.NewDecoder(r.Body).Decode(&list)
+	if p.loses {
+		list = list[:len(list)-1]
+	}
+	if !refused || p.keeps {
+		for _, a := range list {
+			p.alerts[a["labels"].(map[string]any)["pod"].(string)] = a
+		}
+	}
+	if refused {
+		if !p.silent {
+			w.Header().Set("Retry-After", "5")
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// Whoever loses what it answered 200, or keeps what it refused, is found out.
+func TestAFloodIsAccountedFor(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		p      *pretender
+		faults int
+		silent bool
+	}{
+		{"honest", &pretender{}, 0, false},
+		{"overloaded", &pretender{refuses: 3}, 0, false},
+		{"without Retry-After", &pretender{refuses: 3, silent: true}, 0, true},
+		{"forgetful", &pretender{refuses: 3, loses: true}, 1, false},
+		{"takes in what it refuses", &pretender{refuses: 3, keeps: true}, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.p.alerts = map[string]map[string]any{}
+			fake := httptest.NewServer(c.p)
+			defer fake.Close()
+			client := fake.Client()
+			s := &server{side: ours, address: strings.TrimPrefix(fake.URL, "http://"), client: client}
+			b := &bench{results: newResults(options{})}
+			f := newFlood(s, newLoad(4*floodBatch))
+			defer f.client.CloseIdleConnections()
+			for range 4*resolveEvery + 3 { // no wave stands where all are over
+				if err := f.send(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := b.accounted(context.Background(), f, 0); err != nil {
+				t.Fatal(err)
+			}
+			if len(b.faults) != c.faults || (f.silent.Load() > 0) != c.silent || (f.refused.Load() > 0) != (c.p.refuses > 0) {
+				t.Errorf("faults %q, %d refused, %d of them silent", b.faults, f.refused.Load(), f.silent.Load())
+			}
+		})
 	}
 }

@@ -14,7 +14,9 @@ type setup struct {
 	wait          time.Duration // group_wait
 	interval      time.Duration // group_interval
 	paging        bool          // outages open incidents; Alertmanager knows none
+	prompt        bool          // outages wait for nothing
 	routes, rules int
+	profile       string // what profiles of the taking in are called; empty: there are none
 }
 
 const (
@@ -24,13 +26,13 @@ const (
 )
 
 // groupWait is long enough for so many alerts to be taken in before the first group speaks: what taking in costs and what
-// telling costs are then two things. With -quick that is as it may be.
+// telling costs are then two things. It is about twice what the slower of the two needs. With -quick that is as it may be.
 func (o *options) groupWait(series int) time.Duration {
 	least := 4 * time.Second
 	if o.quick {
 		least = time.Second
 	}
-	return least + time.Duration(series)*250*time.Microsecond
+	return least + time.Duration(series)*120*time.Microsecond
 }
 
 // never is longer than any run.
@@ -48,7 +50,11 @@ func (c setup) yaml() string {
 	p("  repeat_interval: %s", yamlTime(never))
 	p("  routes:")
 	p(`  - {receiver: probe, matchers: ['alertname="%s"'], group_by: [probe_id], group_wait: 0s}`, probeName)
-	p(`  - {receiver: outage, matchers: ['alertname="%s"'], group_by: [outage]}`, outageName)
+	wait := c.wait
+	if c.prompt {
+		wait = 0
+	}
+	p(`  - {receiver: outage, matchers: ['alertname="%s"'], group_by: [outage], group_wait: %s}`, outageName, yamlTime(wait))
 	c.tree(p)
 	p("inhibit_rules:")
 	for i := range c.rules {

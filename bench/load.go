@@ -31,6 +31,7 @@ type load struct {
 	series  int
 	outages int
 	starts  time.Time
+	round   int // annotations tell of it; 0: of none
 }
 
 func newLoad(series int) *load { return &load{series: series, starts: time.Now()} }
@@ -53,8 +54,12 @@ func (l *load) appendMember(b []byte, group, member int, ends time.Time) []byte 
 	env := [...]string{"prod", "staging"}[cluster%2]
 	b = fmt.Appendf(b, `{"labels":{"alertname":"%s","cluster":"eu-west-%d","env":"%s","instance":"10.%d.%d.%d:8443","job":"kube-state-metrics","namespace":"shop-%03d","pod":"svc-%03d-6b8f7c9d54-%06d-%02d","service":"svc-%03d","severity":"%s","team":"team-%d"}`,
 		alertName(name), cluster, env, group>>8&255, group&255, member, service%100, service, group, member, service, severity, name%teams)
-	b = fmt.Appendf(b, `,"annotations":{"summary":"svc-%03d burns its error budget in eu-west-%d","description":"More than 5%% of the requests to svc-%03d were answered with an error in the last ten minutes, and the budget of a month is gone in %d hours if that goes on. Pod %06d-%02d is one of those.","runbook_url":"https://runbooks.example.com/services/svc-%03d/errors#%03d"}`,
-		service, cluster, service, member+2, group, member, service, name)
+	news := ""
+	if l.round > 0 {
+		news = fmt.Sprintf(" It is looked at for the %dth time.", l.round)
+	}
+	b = fmt.Appendf(b, `,"annotations":{"summary":"svc-%03d burns its error budget in eu-west-%d","description":"More than 5%% of the requests to svc-%03d were answered with an error in the last ten minutes, and the budget of a month is gone in %d hours if that goes on. Pod %06d-%02d is one of those.%s","runbook_url":"https://runbooks.example.com/services/svc-%03d/errors#%03d"}`,
+		service, cluster, service, member+2, group, member, news, service, name)
 	return l.appendTimes(b, ends)
 }
 
@@ -93,6 +98,7 @@ func (l *load) news(groups int) []byte {
 // A sent is what became of a load that was sent once.
 type sent struct {
 	accepted int           // alerts whose request was answered 200
+	bytes    int64         // of these requests
 	wall     time.Duration // until the last answer
 }
 
@@ -101,7 +107,7 @@ type sent struct {
 func (s *server) send(ctx context.Context, l *load, rate float64) (sent, error) {
 	began := time.Now()
 	ends := began.Add(validity)
-	var next, accepted atomic.Int64
+	var next, accepted, size atomic.Int64
 	var workers sync.WaitGroup
 	errs := make([]error, connections)
 	for w := range connections {
@@ -123,12 +129,13 @@ func (s *server) send(ctx context.Context, l *load, rate float64) (sent, error) 
 				body = l.batch(body[:0], from, to, ends)
 				if errs[w] = s.post(ctx, "/api/v2/alerts", bytes.NewReader(body)); errs[w] == nil {
 					accepted.Add(int64(to - from))
+					size.Add(int64(len(body)))
 				}
 			}
 		})
 	}
 	workers.Wait()
-	return sent{int(accepted.Load()), time.Since(began)}, errors.Join(errs...)
+	return sent{int(accepted.Load()), size.Load(), time.Since(began)}, errors.Join(errs...)
 }
 
 // sleep waits, or returns why nobody waits any longer.

@@ -45,6 +45,10 @@ type options struct {
 	incidents int
 	rest      time.Duration // how long a server at rest is looked at
 	tick      time.Duration // how often alerts are sent again meanwhile, and groups look at themselves
+	changes   int           // rounds in which all alerts change
+	overload  time.Duration // how long there is more than a server can take
+	look      time.Duration // how often it is looked at meanwhile
+	profiles  string        // where profiles of ours go; empty: there are none
 }
 
 // parse reads the flags.
@@ -66,13 +70,15 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.IntVar(&o.probes, "probes", 200, "alerts whose way to the webhook is timed, in each of three runs")
 	f.IntVar(&o.silences, "silences", 1000, "silences, where there are some")
 	f.IntVar(&o.incidents, "incidents", 10_000, "incidents that are open at the kill")
-	f.DurationVar(&o.rest, "rest", 5*time.Minute, "how long a server at rest is looked at")
+	f.DurationVar(&o.rest, "rest", 3*time.Minute, "how long a server at rest is looked at")
+	f.DurationVar(&o.overload, "overload", 2*time.Minute, "how long ours is sent more than it can take; make overload says an hour")
+	f.StringVar(&o.profiles, "cpuprofile", "", "where profiles of ours are put, of the processor and of memory, while alerts are sent; that costs a little itself")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.repeats, o.resends, o.tick = 3, 300_000, time.Minute
+	o.repeats, o.resends, o.tick, o.changes, o.look = 2, 200_000, time.Minute, 10, time.Second
 	if o.quick {
-		o.repeats, o.resends, o.tick = 1, 20_000, 5*time.Second
+		o.repeats, o.resends, o.tick, o.changes, o.look = 1, 20_000, 5*time.Second, 3, 200*time.Millisecond
 		said := map[string]bool{}
 		f.Visit(func(g *flag.Flag) { said[g.Name] = true })
 		for name, value := range quickly {
@@ -92,7 +98,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 
 // quickly is what the flags say that are not given, with -quick.
 var quickly = map[string]string{
-	"series": "10000", "big": "20000", "small": "2000", "rounds": "1", "rate": "2000", "probes": "40", "silences": "200", "incidents": "200", "rest": "15s",
+	"series": "10000", "big": "20000", "small": "2000", "rounds": "1", "rate": "2000", "probes": "40", "silences": "200", "incidents": "200", "rest": "15s", "overload": "20s",
 }
 
 // names are what -only takes.
@@ -120,6 +126,14 @@ func (o *options) check() error {
 	if o.incidents < 1 || o.incidents > o.big {
 		return fmt.Errorf("-incidents must be from 1 to %d, as -big says", o.big)
 	}
+	if o.overload < fewestLooks*o.look {
+		return fmt.Errorf("-overload must be at least %s", fewestLooks*o.look)
+	}
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
+			return err
+		}
+	}
 	for _, program := range []*string{&o.midwatch, &o.alertmanager} {
 		path, err := filepath.Abs(*program)
 		if err != nil {
@@ -132,6 +146,10 @@ func (o *options) check() error {
 	}
 	if o.dir == "" {
 		o.dir = os.TempDir()
+	}
+	var err error
+	if o.dir, err = filepath.Abs(o.dir); err != nil { // the servers run in directories of their own
+		return err
 	}
 	if inMemory(o.dir) && !o.quick {
 		return fmt.Errorf("%s is in memory, where nothing is durable; name a directory on a disk with -dir", o.dir)

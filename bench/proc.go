@@ -67,6 +67,20 @@ func memory(pid int) (resident, peak float64, err error) {
 	return resident, peak, err
 }
 
+// written is how many bytes a process has had written to disks.
+func written(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if n, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+			return strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/io: no write_bytes", pid)
+}
+
 // forgetPeak has the kernel begin anew with a process's highest memory.
 func forgetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
@@ -93,11 +107,16 @@ func quiet(ctx context.Context, pid int, limit time.Duration) error {
 // Cores are who computes where. With one core both are the same.
 type cores struct{ server, load unix.CPUSet }
 
-// share gives the first core that we may use to the server, and the others to the load; this process moves there.
-func share() (c cores, err error) {
+// highest is the priority at which servers and load run where that is allowed, so that whatever else the machine does
+// disturbs less.
+const highest = -20
+
+// share gives the first core that we may use to the server, and the others to the load; this process moves there. raised says
+// whether it has the highest priority now, and so has whatever it starts; it is only tried if that is wanted.
+func share(raise bool) (c cores, raised bool, err error) {
 	var all unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return c, fmt.Errorf("which cores there are: %w", err)
+		return c, false, fmt.Errorf("which cores there are: %w", err)
 	}
 	c.load = all
 	const most = 1024 // cores, in a CPUSet
@@ -111,17 +130,18 @@ func share() (c cores, err error) {
 		}
 	}
 	runtime.GOMAXPROCS(c.load.Count())
-	return c, move(&c.load)
+	raised, err = move(&c.load, raise)
+	return c, raised, err
 }
 
-// move moves every thread of this process. Those that come later start where the one was that made them; so it looks
-// again until there is nobody new.
-func move(to *unix.CPUSet) error {
+// move moves every thread of this process. Those that come later start where the one was that made them, with its priority; so it
+// looks again until there is nobody new.
+func move(to *unix.CPUSet, raise bool) (raised bool, err error) {
 	moved := map[string]bool{}
 	for {
 		threads, err := os.ReadDir("/proc/self/task")
 		if err != nil {
-			return err
+			return false, err
 		}
 		before := len(moved)
 		for _, t := range threads {
@@ -131,14 +151,17 @@ func move(to *unix.CPUSet) error {
 			moved[t.Name()] = true
 			tid, err := strconv.Atoi(t.Name())
 			if err != nil {
-				return err
+				return false, err
 			}
 			if err := unix.SchedSetaffinity(tid, to); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("moving to another core: %w", err)
+				return false, fmt.Errorf("moving to another core: %w", err)
+			}
+			if raise { // only some may, and it is as good without
+				raise = unix.Setpriority(unix.PRIO_PROCESS, tid, highest) == nil
 			}
 		}
 		if len(moved) == before {
-			return nil
+			return raise, nil
 		}
 	}
 }

@@ -26,7 +26,7 @@ const resendLimit = 10 * time.Minute
 func (b *bench) sending(ctx context.Context, which side) error {
 	n := b.o.series
 	l := newLoad(n)
-	s, fresh, err := b.fill(ctx, which, setup{wait: b.o.groupWait(n), interval: still}, l)
+	s, fresh, err := b.fill(ctx, which, setup{wait: b.o.groupWait(n), interval: still, profile: "new"}, l)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,10 @@ func (b *bench) sending(ctx context.Context, which side) error {
 	b.add(row{name: "CPU per new alert, " + many(n) + " series; ours on disk before the answer", unit: "µs"}, which, fresh.each)
 	b.add(row{name: "new alerts taken in; ours on disk before the answer", unit: "/s", more: true}, which, float64(n)/fresh.wall.Seconds())
 	before, _ := b.sink.counts()
+	if which == ours {
+		end := b.profile(ctx, s, "resend", profiled)
+		defer end()
+	}
 	for range b.o.repeats {
 		got, err := b.bill(ctx, s, l, b.o.times(n), resendLimit)
 		if err != nil {

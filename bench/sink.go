@@ -33,6 +33,7 @@ type sink struct {
 	posts  map[string]int       // by path
 	told   map[uint64]bool      // fingerprints of alerts that somebody was told of
 	probes map[string]time.Time // when a probe first arrived
+	pages  map[string]page      // the first of each outage
 	last   time.Time            // when anything did
 }
 
@@ -55,6 +56,13 @@ func (s *sink) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.posts, s.told, s.probes, s.last = map[string]int{}, map[uint64]bool{}, map[string]time.Time{}, time.Now()
+	s.pages = map[string]page{}
+}
+
+// A page is when somebody was told of an outage, and of which incident it is.
+type page struct {
+	at       time.Time
+	incident string
 }
 
 func (s *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
@@ -70,6 +78,8 @@ func (s *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case groupPath:
 		s.hear(body)
+	case pagePath:
+		s.turnOut(body, now)
 	case probePath:
 		s.hear(body)
 		each(body, `"probe_id":"`, func(value []byte) {
@@ -78,6 +88,25 @@ func (s *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 			}
 		})
 	}
+}
+
+// turnOut notes the outage that a page is about.
+func (s *sink) turnOut(body []byte, now time.Time) {
+	incident := ""
+	each(body, `"incident":"`, func(value []byte) { incident = string(value) })
+	each(body, `"outage":"`, func(value []byte) {
+		if _, known := s.pages[string(value)]; !known {
+			s.pages[string(value)] = page{now, incident}
+		}
+	})
+}
+
+// paged is the first page of an outage.
+func (s *sink) paged(outage string) (page, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.pages[outage]
+	return p, ok
 }
 
 // hear notes the alerts that a notification tells of.
@@ -140,26 +169,64 @@ type scanner struct {
 	rest         []byte // what may be the beginning of the next fingerprint
 	key          string
 	count, bytes int
-	fingerprints map[uint64]bool // nil: they are only counted
+	fingerprints map[uint64]bool // of those that are active; nil: they are only counted
+	last         uint64          // fingerprint that was read
 	err          error
 }
+
+// stateKey comes before an alert's state, once in each, after the fingerprint.
+const stateKey = `"state":"`
 
 func (s *scanner) Write(p []byte) (int, error) {
 	s.bytes += len(p)
 	s.rest = append(s.rest, p...)
-	end := each(s.rest, s.key, func(value []byte) {
+	end := 0
+	for {
+		key, value, after := s.next(s.rest[end:])
+		if after == 0 {
+			break
+		}
+		end += after
+		if key == stateKey {
+			if string(value) == "active" {
+				s.fingerprints[s.last] = true
+			}
+			continue
+		}
 		s.count++
 		if s.fingerprints == nil {
-			return
+			continue
 		}
-		fp, err := strconv.ParseUint(string(value), 16, 64)
-		if err != nil && s.err == nil {
+		var err error
+		if s.last, err = strconv.ParseUint(string(value), 16, 64); err != nil && s.err == nil {
 			s.err = fmt.Errorf("a fingerprint %.40q in an answer: %w", value, err)
 		}
-		s.fingerprints[fp] = true
-	})
+	}
 	const longest = 64 // bytes of a key and its value
 	end = max(end, len(s.rest)-longest)
 	s.rest = append(s.rest[:0], s.rest[end:]...)
 	return len(p), nil
+}
+
+// next is the first key, its value, and where that ends; 0: there is no whole one.
+func (s *scanner) next(b []byte) (key string, value []byte, after int) {
+	key = s.key
+	at := bytes.Index(b, []byte(key))
+	if s.fingerprints != nil {
+		until := b
+		if at >= 0 {
+			until = b[:at]
+		}
+		if state := bytes.Index(until, []byte(stateKey)); state >= 0 {
+			key, at = stateKey, state
+		}
+	}
+	if at < 0 {
+		return "", nil, 0
+	}
+	value, _, whole := bytes.Cut(b[at+len(key):], []byte{'"'})
+	if !whole {
+		return "", nil, 0
+	}
+	return key, value, at + len(key) + len(value) + 1
 }

@@ -55,5 +55,7 @@ func (r *results) page() string {
 		"{{theirs}}", r.program[theirs], "{{ours}}", r.program[ours],
 		"{{rate}}", figure(r.o.rate), "{{runs}}", fmt.Sprint(loadedRuns), "{{probes}}", fmt.Sprint(r.o.probes), "{{silences}}", fmt.Sprint(r.o.silences),
 		"{{rest}}", r.o.rest.String(), "{{tick}}", r.o.tick.String(), "{{incidents}}", fmt.Sprint(r.o.incidents),
+		"{{repeats}}", fmt.Sprint(r.o.repeats), "{{enough}}", enough.String(), "{{changes}}", fmt.Sprint(r.o.changes), "{{overload}}", r.o.overload.String(),
+		"{{times}}", fmt.Sprint(floodRate), "{{calm}}", fmt.Sprint(calmClients), "{{clients}}", fmt.Sprint(floodClients), "{{growth}}", fmt.Sprintf("%.0f %%", 100*growth), "{{page}}", pageTime.String(),
 	).Replace(pageText)
 }
