@@ -43,9 +43,10 @@ var arrows = map[string][]string{
 	"engine": {"router", "incident", "escalation", "oncall", "slo", "heartbeat", "store", "excerpt"},
 	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar", "slo"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
-	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt"},
+	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt", "slo", "heartbeat", "draw"},
 	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar", "excerpt"},
 
+	"docs":             {},
 	"bench":            {},
 	"examples":         {},
 	"integration_test": {},

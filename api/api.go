@@ -34,6 +34,7 @@ type Options struct {
 	// Our own side.
 	Channels    func() []Channel                                           // in the order in which they are shown; nil: there are none
 	Daemon      func() Daemon                                              // what the process knows of itself; nil: nothing
+	Compact     func(by string) (Compacted, error)                         // writes the store anew; an *engine.Error is the caller's. nil: there is no file
 	Unwell      func(ctx context.Context) []string                         // why nobody should rely on being paged; nil: the engine's word
 	Heartbeat   func(key string) (name string, ok bool)                    // whose address ends with this secret; nil: nobody is pinged
 	Counts      func(slo string) (why string)                              // the counts of an SLO do not come; empty: they do. nil: nobody knows

@@ -98,14 +98,9 @@ func splitQuoted(s string) (parts []string) {
 	return append(parts, s[start:])
 }
 
-// readBody reads what was posted, unpacked where it is packed, but never more than limit bytes. advice is how to send
-// less, after a semicolon.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
-	return readBodyInto(new(bytes.Buffer), nil, w, r, limit, advice)
-}
-
-// readBodyInto is readBody into a buffer, which must be empty. The body lies in there. It is counted by the arrival, unless that
-// is nil; where there was no room, the arrival says so.
+// readBodyInto reads what was posted, unpacked where it is packed, but never more than limit bytes, into a buffer, which must be
+// empty. The body lies in there. It is counted by the arrival; where there was no room, the arrival says so. advice is how to
+// send less, after a semicolon.
 func readBodyInto(body *bytes.Buffer, count *arrival, w http.ResponseWriter, r *http.Request, limit int64, advice string) ([]byte, *fault) {
 	tooLarge := &fault{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes%s", limit, advice)}
 	var from io.Reader = http.MaxBytesReader(w, r.Body, limit)
@@ -129,9 +124,7 @@ func readBodyInto(body *bytes.Buffer, count *arrival, w http.ResponseWriter, r *
 	if r.ContentLength > 0 {
 		body.Grow(int(min(r.ContentLength, keptBytes/2)) + bytes.MinRead) // of a large one there may be nothing but the promise
 	}
-	if count != nil {
-		count.from, from = from, count
-	}
+	count.from, from = from, count
 	if _, err := body.ReadFrom(from); err != nil {
 		return nil, unreadable(err, tooLarge, "the body did not arrive whole: ")
 	}

@@ -36,6 +36,8 @@ func TestWhatFindsNoRoomIsRefusedBeforeItIsTakenIn(t *testing.T) {
 			"stream": stream(),
 			"packed": httptest.NewRequest("POST", "/api/v2/alerts", strings.NewReader(packed(body("second")))),
 			"old":    httptest.NewRequest("POST", "/api/v1/alerts", strings.NewReader(body("second"))),
+			// Silences come the same way.
+			"silence": httptest.NewRequest("POST", "/api/v2/silences", strings.NewReader(body("second"))),
 		}
 		asked["packed"].Header.Set("Content-Encoding", "gzip")
 		for name, r := range asked {
@@ -61,7 +63,7 @@ func TestWhatFindsNoRoomIsRefusedBeforeItIsTakenIn(t *testing.T) {
 		if n := w.api.intake.taken.Load(); n != 0 {
 			t.Errorf("%d bytes are still held", n)
 		}
-		if got := exposed(reg, "midwatch_posts_refused_total"); !strings.HasSuffix(got, "midwatch_posts_refused_total 4\n") {
+		if got := exposed(reg, "midwatch_posts_refused_total"); !strings.HasSuffix(got, "midwatch_posts_refused_total 5\n") {
 			t.Errorf("%s", got)
 		}
 		stop()

@@ -8,7 +8,7 @@ const (
 	maxDepth  = 32       // of nesting in a posted body; an alert needs 3
 	maxAlerts = 50_000   // in one body: hundreds of times what Prometheus sends at once
 
-	// Posted alerts that are being read, decoded or written to disk at once: 600 requests as Prometheus 2 sends them, which is
+	// Posted alerts and silences that are being read, decoded or written to disk at once: 600 requests as Prometheus 2 sends them, which is
 	// about a second's work. Each byte takes up to four in memory meanwhile. Even a tiny request counts for what its connection costs.
 	maxIncoming   = 32 << 20
 	leastIncoming = 4 << 10
@@ -24,6 +24,7 @@ const (
 
 	maxMatchers     = 256       // of one silence
 	maxSilenceBytes = 256 << 10 // its matchers, annotations and words together
+	maxSilenceBody  = 2 << 20   // bytes of a posted silence: all of that in escapes, which are six times as long, and names
 
 	maxActionBody = 64 << 10 // bytes of what a person asks for
 	maxFilters    = 64       // matchers in one query

@@ -44,7 +44,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			ConstLabels: get,
 		}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "midwatch_posts_refused_total", Help: "Posts of alerts that were not taken in, because too many were on their way to the disk.",
+			Name: "midwatch_posts_refused_total", Help: "Posts of alerts and silences that were not taken in, because too many were on their way to the disk.",
 		}),
 		receivedTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "alertmanager_alerts_received_total", Help: "The total number of received alerts.",

@@ -98,6 +98,7 @@ func TestOpenAPIDescribesTheGoTypes(t *testing.T) {
 			"Channel": reflect.TypeFor[Channel](), "Channels": reflect.TypeFor[Channels](),
 			"Testing": reflect.TypeFor[Testing](), "Tested": reflect.TypeFor[Tested](), "TestResult": reflect.TypeFor[TestResult](),
 			"Daemon": reflect.TypeFor[Daemon](), "DaemonStore": reflect.TypeFor[DaemonStore](), "DaemonCluster": reflect.TypeFor[DaemonCluster](),
+			"Compacting": reflect.TypeFor[Compacting](), "Compacted": reflect.TypeFor[Compacted](),
 			"Delivery": reflect.TypeFor[Delivery](), "Deliveries": reflect.TypeFor[Deliveries](), "Audit": reflect.TypeFor[Audit](),
 			"Simulation": reflect.TypeFor[Simulation](), "Simulated": reflect.TypeFor[Simulated](),
 			"SimulatedEvent": reflect.TypeFor[SimulatedEvent](), "Problem": reflect.TypeFor[Problem](),

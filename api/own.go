@@ -64,6 +64,7 @@ func (a *API) routes() []route {
 		{root + "recurring-silences/{name}", verbs{http.MethodPut: a.putRecurring, http.MethodDelete: a.deleteRecurring}},
 		{root + "test-page", post(a.postTestPage)},
 		{root + "daemon", get(a.getDaemon)},
+		{root + "store/compact", post(a.postCompact)},
 		{root + "openapi.json", get(getOpenAPI)},
 	}
 	for verb := range actions {
@@ -122,6 +123,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			status = http.StatusNotFound
 		case "conflict":
 			status = http.StatusConflict
+		case "no_room":
+			status = http.StatusInsufficientStorage
+		case "failed":
+			status = http.StatusInternalServerError
 		}
 		p = problem(status, refused.Code, refused.Field, refused.Message)
 	case errors.Is(err, engine.ErrBusy):

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -150,7 +151,19 @@ func (a *API) postSilence(w http.ResponseWriter, r *http.Request) {
 		missingBody("silence").serve(w, r)
 		return
 	}
-	body, f := readBody(w, r, a.o.MaxBody, "")
+	var room arrival
+	if !room.enter(&a.intake, r.ContentLength) {
+		a.overloaded().serve(w, r)
+		return
+	}
+	defer room.leave()
+	end := hurry(w)
+	body, f := readBodyInto(new(bytes.Buffer), &room, w, r, min(a.o.MaxBody, maxSilenceBody), "")
+	end()
+	if room.full {
+		a.overloaded().serve(w, r)
+		return
+	}
 	if f != nil {
 		f.serve(w, r)
 		return

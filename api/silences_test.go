@@ -263,7 +263,7 @@ func TestASilenceThatIsNotWrittenDown(t *testing.T) {
 
 func TestSilencesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := start(t, func(o *Options) { o.MaxBody = 2 << 20 })
+		w := start(t)
 		silence := func(value, comment string, more int) string {
 			return fmt.Sprintf(`{"matchers":[{"name":"a","value":"%s","isRegex":false}%s],"startsAt":"2000-01-01","endsAt":"2000-01-05","createdBy":"a","comment":"%s"}`,
 				value, strings.Repeat(`,{"name":"a","value":"b","isRegex":false}`, more), comment)
@@ -279,6 +279,7 @@ func TestSilencesAreLimited(t *testing.T) {
 			{silence(strings.Repeat("b", maxLabelBytes+1), "c", 0), 400, "has a value of 16385 bytes"},
 			{silence("b", strings.Repeat("c", maxSilenceBytes), 0), 400, "at most 262144 are taken"},
 			{silence("b", strings.Repeat("c", 2<<20), 0), 413, "the body is larger than 2097152 bytes\""},
+			{silence("b", strings.Repeat(`\u0063`, maxSilenceBytes-4096), 0), 200, "silenceID"},
 			{`{"zzz":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, 400, "nests deeper"},
 		} {
 			if rec := w.do("POST", "/api/v2/silences", c.body); rec.Code != c.status || !strings.Contains(rec.Body.String(), c.says) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,12 +88,18 @@ func (l *loader) findCalendar(o object, c *Calendar) bool {
 	case "url":
 		c.URL = n.Value
 	case "url_file":
-		text, err := os.ReadFile(l.beside(n.Value))
+		text, err := l.readFile("url_file", l.beside(n.Value))
+		if l.unseen(o, "url_file", err) {
+			return false
+		}
 		if err != nil {
 			o.fault(n, fmt.Sprintf("url_file %s cannot be read: %s", n.Value, reason(err)), "name a file that holds the address alone")
 			return false
 		}
 		c.URL = strings.TrimSpace(string(text))
+	}
+	if l.veiled(c.URL) {
+		return true
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "webcal" {
@@ -117,6 +122,9 @@ func (l *loader) beside(path string) string {
 func (l *loader) readCalendar(o object, c *Calendar) []calendar.Event {
 	where := o.get("name")
 	data, err := l.contentOf(*c)
+	if l.unseen(o, "file", err) {
+		return nil
+	}
 	if err != nil {
 		if c.File != "" {
 			o.fault(o.get("file"), fmt.Sprintf("%s cannot be read: %s", c.File, reason(err)), "name a calendar file")
@@ -126,6 +134,9 @@ func (l *loader) readCalendar(o object, c *Calendar) []calendar.Event {
 		return nil
 	}
 	if data == nil {
+		if l.opts.beside != nil {
+			o.warn(where, "is not asked: what it says is not looked at", notLookedAt)
+		}
 		return nil // nobody looks at addresses here
 	}
 	now := l.opts.now()
@@ -147,7 +158,7 @@ func (l *loader) readCalendar(o object, c *Calendar) []calendar.Event {
 
 func (l *loader) contentOf(c Calendar) ([]byte, error) {
 	if c.File != "" {
-		return os.ReadFile(c.File)
+		return l.readFile("file", c.File)
 	}
 	if l.opts.Fetch == nil {
 		return nil, nil

@@ -119,7 +119,7 @@ func (l *loader) check(n *yaml.Node, f *form, where string) {
 			l.checkFields(&yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}, f, where)
 		}
 	case n.Kind == yaml.ScalarNode && f.scalar != nil:
-		if f.scalar.check == nil {
+		if f.scalar.check == nil || l.veiled(n.Value) {
 			return
 		}
 		if err := f.scalar.check(n.Value); err != nil {

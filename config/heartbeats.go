@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -140,14 +139,17 @@ func (l *loader) readPingKey(o object) string {
 	key, at := o.text("ping_key"), n
 	if file != nil && file.Kind == yaml.ScalarNode {
 		at = file
-		text, err := os.ReadFile(l.beside(file.Value))
+		text, err := l.readFile("ping_key_file", l.beside(file.Value))
+		if l.unseen(o, "ping_key_file", err) {
+			return ""
+		}
 		if err != nil {
 			o.fault(file, fmt.Sprintf("ping_key_file %s cannot be read: %s", file.Value, reason(err)), "name a file that holds the key alone")
 			return ""
 		}
 		key = strings.TrimSpace(string(text))
 	}
-	if at != nil && at.Kind == yaml.ScalarNode && !pingKeyRE.MatchString(key) {
+	if at != nil && at.Kind == yaml.ScalarNode && !pingKeyRE.MatchString(key) && !l.veiled(key) {
 		o.fault(at, "the ping_key is not of 16 to 128 letters, digits, _ and -", "make one with: openssl rand -hex 16; or leave it out, and one is derived")
 		return ""
 	}
@@ -222,14 +224,17 @@ func (l *loader) readDeadMan(o object) {
 	at := n
 	if file != nil {
 		at = file
-		text, err := os.ReadFile(l.beside(file.Value))
+		text, err := l.readFile("url_file", l.beside(file.Value))
+		if l.unseen(d, "url_file", err) {
+			return
+		}
 		if err != nil {
 			d.fault(file, fmt.Sprintf("url_file %s cannot be read: %s", file.Value, reason(err)), "name a file that holds the address alone")
 			return
 		}
 		man.URL = strings.TrimSpace(string(text))
 	}
-	if u, err := url.Parse(man.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if u, err := url.Parse(man.URL); !l.veiled(man.URL) && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		d.fault(at, "the address is none that can be called", "write one that begins with https://")
 		return
 	}

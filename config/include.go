@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,6 +47,11 @@ func (l *loader) match(pattern *yaml.Node, key string) (paths []string) {
 		full = filepath.Join(l.opts.Dir, full)
 	}
 	all, err := l.glob(full)
+	if errors.Is(err, errNotLookedAt) {
+		l.warn(pattern, fmt.Sprintf("%s: %q is not looked at", key, pattern.Value), notLookedAt)
+		l.blur()
+		return nil
+	}
 	if err != nil {
 		l.fault(pattern, fmt.Sprintf("%s: %q is not a pattern", key, pattern.Value), "write one such as teams/*.yml")
 		return nil

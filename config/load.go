@@ -24,7 +24,8 @@ type Options struct {
 	Now   time.Time                        // around which shared calendars are read; zero: now
 	Fetch func(c Calendar) ([]byte, error) // what is at a calendar's address; nil: those are not looked at
 
-	texts *texts // of an earlier reading, to be read again; nil: the files
+	texts  *texts  // of an earlier reading, to be read again; nil: the files
+	beside *Config // the text is a proposal to change this one, see Propose; nil: it is none
 }
 
 // LoadFile reads a file and those it includes. Relative paths are taken as Alertmanager takes them: those of
@@ -46,11 +47,14 @@ type texts struct {
 	main  []byte
 	files map[string][]byte
 	globs map[string][]string
+	named map[string]bool // the further files that were read: calendars, keys, addresses
 }
 
 // Again reads the same configuration again, as its files were then; shared calendars are read anew.
 func (c *Config) Again(opts Options) (*Config, Faults) {
-	opts.File, opts.Dir, opts.texts = c.Files[0], c.dir, c.texts
+	read := *c.texts
+	read.named = map[string]bool{} // it is written to
+	opts.File, opts.Dir, opts.texts = c.Files[0], c.dir, &read
 	return Load(c.texts.main, opts)
 }
 
@@ -58,6 +62,9 @@ func (c *Config) Again(opts Options) (*Config, Faults) {
 func (l *loader) read(path string) ([]byte, error) {
 	if l.opts.texts != nil {
 		return l.cfg.texts.files[path], nil
+	}
+	if b := l.opts.beside; b != nil {
+		return b.texts.files[path], nil // match let through what that one has read
 	}
 	text, err := readLimited(path)
 	if err == nil {
@@ -70,6 +77,13 @@ func (l *loader) read(path string) ([]byte, error) {
 func (l *loader) glob(pattern string) ([]string, error) {
 	if l.opts.texts != nil {
 		return l.cfg.texts.globs[pattern], nil
+	}
+	if b := l.opts.beside; b != nil {
+		all, known := b.texts.globs[pattern]
+		if !known {
+			return nil, errNotLookedAt
+		}
+		return all, nil
 	}
 	all, err := filepath.Glob(pattern)
 	l.cfg.texts.globs[pattern] = all
@@ -85,7 +99,7 @@ func Load(text []byte, opts Options) (*Config, Faults) {
 	}
 	l.cfg.dir, l.cfg.texts = opts.Dir, opts.texts
 	if l.cfg.texts == nil {
-		l.cfg.texts = &texts{main: text, files: map[string][]byte{}, globs: map[string][]string{}}
+		l.cfg.texts = &texts{main: text, files: map[string][]byte{}, globs: map[string][]string{}, named: map[string]bool{}}
 	}
 	l.main(text)
 	l.hide()

@@ -71,9 +71,16 @@ func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: 
 // stubName is the receiver of the least config that a piece can be in. No file is refused for using it.
 const stubName = "midwatch-probe"
 
+// maxPlaced is how many faults of Alertmanager's part are looked for: each takes a look at the whole file, and nobody mends more at
+// once.
+const maxPlaced = 1000
+
 // try loads a config that has these keys beside what every config needs; what is wrong is said of the nodes it came
 // from, or else of the node at. path leads to the piece, for hints.
 func (p *prober) try(path []string, at *yaml.Node, pairs ...pair) bool {
+	if len(p.found) >= maxPlaced {
+		return true // there is enough to mend
+	}
 	var e emitter
 	hasRoute, hasReceivers := false, false
 	for _, one := range pairs {

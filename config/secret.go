@@ -13,9 +13,10 @@ import (
 )
 
 var secretTypes = map[reflect.Type]bool{
-	reflect.TypeFor[commoncfg.Secret]():           true,
-	reflect.TypeFor[amcommoncfg.SecretURL]():      true,
-	reflect.TypeFor[amconfig.SecretTemplateURL](): true,
+	reflect.TypeFor[commoncfg.Secret]():              true,
+	reflect.TypeFor[amcommoncfg.SecretURL]():         true,
+	reflect.TypeFor[amconfig.SecretTemplateURL]():    true,
+	reflect.TypeFor[amcommoncfg.SecretTemplateURL](): true, // of webhooks
 }
 
 // secretsIn are the values that Alertmanager's config treats as secrets, in a tree that belongs below some keys of
@@ -25,11 +26,7 @@ func secretsIn(root *yaml.Node, path []string) (out []string) {
 		if isKey || n.Kind != yaml.ScalarNode || n.Value == "" {
 			return true
 		}
-		t := upstreamType(path)
-		for t != nil && t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if secretTypes[t] {
+		if isSecret(path) {
 			out = append(out, n.Value)
 		}
 		return true

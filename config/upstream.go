@@ -25,7 +25,8 @@ func (l *loader) loadUpstream(text []byte, d *document) {
 		found = l.probe(root)
 	}
 	if !errors.Is(err, errGaveUp) || len(found) == 0 {
-		for _, e := range splitError(err) {
+		all := splitError(err)
+		for _, e := range all[:min(len(all), maxPlaced)] {
 			l.faults = append(l.faults, l.placed(e, root, found))
 		}
 	}

@@ -151,28 +151,57 @@ func (b Budget) description() string {
 // SVG draws the budget as one SVG document that needs nothing else, for light and for dark surroundings. The id is as
 // that of Picture.SVG.
 func (b Budget) SVG(id string) string {
-	d := svg{Picture: b.picture(), id: "midwatch-" + identifier(id), full: svgPlot, width: svgPlot, top: svgTop}
+	d := svg{id: "midwatch-" + identifier(id), plot: svgPlot, top: svgTop}
+	b.draw(&d)
+	d.height += 26
+	d.text(svgEdge, d.height, "mw-note", upper(b.summary())+".")
+	d.height += 16
+	return b.document(&d)
+}
+
+// Figure is the budget as an element of a page, as Picture.Figure is: the page says the numbers.
+func (b Budget) Figure(id string, width int) string {
+	d := svg{id: "midwatch-" + identifier(id), plot: float64(width), top: figureTop, figure: true, narrow: width < svgPhone}
+	d.plot = max(d.plot-b.margins(&d), svgNarrowest)
+	b.draw(&d)
+	d.height += 10
+	return d.element()
+}
+
+// margins is what is left and right of the plot.
+func (b Budget) margins(d *svg) float64 {
 	letters := len("-100%")
 	for _, r := range b.Breaches {
-		letters = max(letters, min(utf8.RuneCountInString(r.label()), longestName+5))
+		letters = max(letters, min(utf8.RuneCountInString(r.name(d)), d.longest()+5))
 	}
-	d.left = svgEdge + float64(letters)*svgLetter + 14
+	d.left = d.edge() + float64(letters)*svgLetter + 14
+	return d.left + d.edge()
+}
+
+// name is what stands before a row: where there is little room, the name alone.
+func (r Breaches) name(d *svg) string {
+	if d.narrow {
+		return clean(r.Name)
+	}
+	return r.label()
+}
+
+// draw draws the line and the rows.
+func (b Budget) draw(d *svg) {
+	d.Picture, d.full, d.width = b.picture(), d.plot, d.plot
+	b.margins(d)
 	rows := d.top + budgetHeight + 18
 	d.height = rows + budgetRow*float64(len(b.Breaches))
 	if b.From.Before(b.To) {
 		d.grid()
-		b.line(&d)
-		b.breaches(&d, rows)
+		b.line(d)
+		b.breaches(d, rows)
 		if b.marked() {
 			x := d.x(b.Now)
 			d.put(`<g><title>%s: %s</title><line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="mw-now"/>`, nowText, d.instant(b.Now), x, d.top-8, x, d.height)
 			d.put(`<text x="%.1f" y="%.1f" class="mw-tick" text-anchor="end">%s</text></g>`, x-3, d.top+budgetHeight-5, nowText)
 		}
 	}
-	d.height += 26
-	d.text(svgEdge, d.height, "mw-note", upper(b.summary())+".")
-	d.height += 16
-	return b.document(&d)
 }
 
 // line draws the scale and what is left, the part below zero once more in red.
@@ -224,11 +253,11 @@ func (b Budget) line(d *svg) {
 // breaches draws a row for each threshold.
 func (b Budget) breaches(d *svg, top float64) {
 	for _, r := range b.Breaches {
-		name := []rune(r.label())
-		if len(name) > longestName+5 {
-			name = append(name[:longestName+4], '~')
+		name, most := []rune(r.name(d)), d.longest()+5
+		if len(name) > most {
+			name = append(name[:most-1], '~')
 		}
-		d.text(svgEdge, top+budgetRow/2+4.5, "mw-name", string(name))
+		d.text(d.edge(), top+budgetRow/2+4.5, "mw-name", string(name))
 		y := top + (budgetRow-budgetBar)/2
 		drawn := false
 		for _, t := range r.Times {
@@ -264,7 +293,7 @@ func (b Budget) document(d *svg) string {
 	fmt.Fprintf(&doc, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-labelledby="%s-title %s-desc">`+"\n",
 		width, height, width, height, d.id, d.id)
 	fmt.Fprintf(&doc, "<title id=\"%s-title\">%s: %s</title>\n<desc id=\"%s-desc\">%s</desc>\n", d.id, budgetWhat, escape(d.heading()), d.id, escape(b.description()))
-	fmt.Fprintf(&doc, "<style>%s%s</style>\n", strings.ReplaceAll(svgStyle, "ID", d.id), budgetStyle)
+	fmt.Fprintf(&doc, "<style>%s%s</style>\n", svgStyle, budgetStyle)
 	fmt.Fprintf(&doc, svgPatterns, d.id, d.id)
 	fmt.Fprintf(&doc, `<rect width="%.0f" height="%.0f" class="mw-back"/>`+"\n", width, height)
 	fmt.Fprintf(&doc, `<text x="%.0f" y="28" class="mw-title">%s: %s</text>`+"\n", svgEdge, budgetWhat, escape(b.Title))
@@ -279,10 +308,9 @@ func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 const budgetStyle = `
 .mw-left{fill:#bfdbfe;opacity:.45}.mw-level{fill:none;stroke:#1d4ed8;stroke-width:1.75;stroke-linejoin:round}
 .mw-over{fill:none;stroke:#b91c1c;stroke-width:2.5;stroke-linejoin:round}
-.mw-now{stroke:#7c2d12;stroke-width:1.5;stroke-dasharray:4 3}
 .mw-sev1{fill:#b91c1c}.mw-sev2{fill:#ea580c}.mw-sev3{fill:#d97706}.mw-sev4{fill:#0284c7}.mw-sev5{fill:#6b7280}
 @media (prefers-color-scheme:dark){
-.mw-left{fill:#1e40af}.mw-level{stroke:#93c5fd}.mw-over{stroke:#f87171}.mw-now{stroke:#fdba74}
+.mw-left{fill:#1e40af}.mw-level{stroke:#93c5fd}.mw-over{stroke:#f87171}
 .mw-sev1{fill:#f87171}.mw-sev2{fill:#fb923c}.mw-sev3{fill:#fbbf24}.mw-sev4{fill:#38bdf8}.mw-sev5{fill:#9ca3af}
 }
 `

@@ -19,6 +19,7 @@ type Picture struct {
 	Title    string
 	Zone     *time.Location // whose days the ruler shows
 	From, To time.Time      // half-open
+	Now      time.Time      // is marked in SVG; zero, or outside: it is not
 	Rows     []Row          // from top to bottom; the last is who is on call
 	Clocks   []ClockChange  // within the stretch, in order
 	Remarks  []string       // what each of Clocks does, in words
@@ -36,6 +37,7 @@ type Bar struct {
 	Users      []string // sorted; none is a gap
 	Declared   bool     // the gap is meant
 	Does       string   // of an override: what it does to Users, in words
+	Link       string   // where a tap on it leads, in a Figure; empty: nowhere
 }
 
 // The names of the rows that are not layers.

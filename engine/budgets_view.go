@@ -17,6 +17,7 @@ type SLOView struct {
 	Budget    slo.Budget
 	Now       time.Time
 	Incidents []string // open ones
+	Firing    int      // alerts that make the time bad now; of burn-rate alerts, those that fire
 }
 
 // SLOs are all budgets, by the names of their SLOs. One of an SLO that has heard of no alert yet is there all the same, if
@@ -36,7 +37,7 @@ func (c *Core) SLOs(now time.Time) (views []SLOView) {
 		if a.rule == nil {
 			continue
 		}
-		v := SLOView{Rule: *a.rule, By: a.by, Labels: a.labels, Budget: a.budget, Now: now}
+		v := SLOView{Rule: *a.rule, By: a.by, Labels: a.labels, Budget: a.budget, Now: now, Firing: len(a.fires)}
 		for _, l := range c.breaches(a) {
 			if l.incident.Open() {
 				v.Incidents = append(v.Incidents, l.incident.ID())

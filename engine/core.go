@@ -42,15 +42,18 @@ type Core struct {
 	ledger     ledger // the budgets of SLOs
 	hearts     hearts
 	memos      map[string]string
+	ended      ended
 
 	past func(n int) (incident.Incident, error)                // reads one that is not in memory any more; nil: nothing is
 	told func(schedule string, line uint64) (w Watch, ok bool) // reads a line of history that is on disk; nil: none is
 
 	agenda  *agenda
 	journal journal
-	last    int    // number of the newest incident
-	seq     uint64 // of the newest event
-	number  uint64 // of the newest override or absence made at run time
+	groups  rows[string]        // by router.Group.ID
+	logged  rows[router.LogKey] // what integrations were told
+	last    int                 // number of the newest incident
+	seq     uint64              // of the newest event
+	number  uint64              // of the newest override or absence made at run time
 
 	lastSwap int    // number of the newest
 	lastFeed int    // likewise, also of one that was taken back
@@ -176,6 +179,8 @@ func New(cfg *Config, seed uint64) *Core {
 		hearts:     hearts{pulses: map[string]*pulse{}},
 		memos:      map[string]string{},
 		agenda:     newAgenda(),
+		groups:     newRows[string](prefGroup),
+		logged:     newRows[router.LogKey](prefLog),
 	}
 	c.router = router.New(cfg.Routing)
 	c.use(cfg)
@@ -426,7 +431,7 @@ func (c *Core) finish(answers []Answer) Turn {
 	if slices.ContainsFunc(units, func(u unit) bool { return len(u.order) > 0 }) {
 		var alive unit
 		alive.put(keyAlive, encode("alive", c.now))
-		units = append(units, alive)
+		units = append(append(units, alive), c.writePast()...)
 	}
 	t := Turn{
 		Batches: batches(units), Answers: answers, Cancels: c.gone, Events: c.events, Router: c.routes, Unkept: c.unkept,

@@ -88,6 +88,7 @@ type Engine struct {
 	swamped atomic.Bool            // the backlog is past its limit
 	lag     atomic.Int64           // by how many nanoseconds the last turn was late for what was due
 	retryAt time.Duration          // elapsed
+	crowd   crowd                  // who is likely to send again at once; the loop's alone
 	looked  time.Duration          // elapsed; see wasAway
 	tails   []tail
 
@@ -158,7 +159,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-e.lease.Done():
 			return errors.New("another midwatch took the lead; this one stops so that nobody is paged twice")
 		case r := <-e.queue:
-			requests = e.take(r)
+			requests = e.gather(e.take(r))
 		case <-nap.C:
 		}
 		if e.wasAway() {
@@ -172,6 +173,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			return err
 		}
 		e.ready.Store(true)
+		e.crowd.served(len(requests), len(e.queue), e.now().Elapsed)
 		nap.Reset(e.nap())
 	}
 }
@@ -394,7 +396,9 @@ func (e *Engine) write(b store.Batch) error {
 func (e *Engine) written(commit func() error) error {
 	start := time.Now()
 	err := commit()
-	e.stats.commits.Observe(time.Since(start).Seconds())
+	took := time.Since(start)
+	e.crowd.committed(took)
+	e.stats.commits.Observe(took.Seconds())
 	if err == nil {
 		e.committed.Store(e.now().Wall.UnixNano())
 	}

@@ -37,19 +37,21 @@ type journal struct {
 // A fold is a snapshot being written.
 type fold struct {
 	gen   uint64
-	from  uint64          // journal records after this one are not in it
-	rest  []router.Labels // of the alerts that are not in it yet
+	from  uint64 // journal records after this one are not in it
+	part  int    // of the table: this one and those after it are not in it yet
 	chunk uint64
 	size  int
 }
 
 // How the journal is folded: in steps so small that nobody waits for one.
 const (
-	alertsAChunk  = 1024
-	deletesATurn  = 480
-	deletesAUnit  = 120 // within one batch
-	foldPause     = time.Millisecond
-	journalFormat = 1
+	alertsAChunk = 1024 // and what a part of the table has more
+	deletesATurn = 480
+	deletesAUnit = 120 // within one batch
+	foldPause    = time.Millisecond
+
+	journalFormat = 3 // of a record of alerts, see appendShort
+	plainFormat   = 1 // of one from before there was a shorthand: every alert by itself
 	clockFormat   = 2 // of a record that says that the clock was set, see clockRecord
 )
 
@@ -58,11 +60,16 @@ const (
 // beginning. Small ones keep that below what is new.
 const recordMax = 8 << 10
 
+// mostInRecord is how many alerts one record has at most: equal texts take next to nothing in it, and all in memory.
+const mostInRecord = 256
+
 // mostRoom is how many bytes are kept for the records of the next turn.
 const mostRoom = 2 << 20
 
-// foldAtLeast is at how many bytes of journal it is folded, and at least at twice the last snapshot. Only tests set it.
-var foldAtLeast = 8 << 20
+// foldAtLeast is at how many bytes of journal it is folded, and at least at twice the last snapshot. So many are read in a
+// fraction of a second at a start, and every fold writes each alert once more: a table that grows to 100,000 alerts is not
+// to be written several times over on its way. Only tests set it.
+var foldAtLeast = 32 << 20
 
 // current is stored with each whole snapshot.
 type current struct {
@@ -71,8 +78,17 @@ type current struct {
 	Bytes      int    `json:"bytes"`
 }
 
-func (c *Core) note(a *router.Alert) {
-	j := &c.journal
+// note has the alert written with the turn. Of one that changed several times the last word is enough; but a new one, of
+// which most have but one word, is not looked up: if there are more, they come behind it.
+func (c *Core) note(e router.Stored) {
+	j, a := &c.journal, e.Alert
+	if e.Change == router.FirstSeen {
+		if len(j.places) > 0 { // it was known, and forgotten since
+			delete(j.places, a.Fingerprint())
+		}
+		j.changed = append(j.changed, a)
+		return
+	}
 	if j.places == nil {
 		j.places = map[uint64]int{}
 	}
@@ -137,9 +153,6 @@ func (c *Core) clockSet(by time.Duration) {
 func (c *Core) foldBegins() {
 	j := &c.journal
 	j.fold, j.bytes = &fold{gen: j.gen + 1, from: j.seq}, 0
-	for a := range c.router.Alerts().All() {
-		j.fold.rest = append(j.fold.rest, a.Labels)
-	}
 	c.agenda.set("fold", c.now)
 }
 
@@ -148,7 +161,7 @@ func (c *Core) foldOn() {
 	j := &c.journal
 	c.agenda.set("fold", time.Time{})
 	switch {
-	case j.fold != nil && len(j.fold.rest) > 0:
+	case j.fold != nil && j.fold.part < router.Parts:
 		c.foldChunk()
 	case j.fold != nil:
 		c.foldEnds()
@@ -165,13 +178,9 @@ func (c *Core) foldOn() {
 func (c *Core) foldChunk() {
 	f := c.journal.fold
 	var alerts []*router.Alert
-	n := min(len(f.rest), alertsAChunk)
-	for _, labels := range f.rest[:n] {
-		if a := c.router.Alerts().Get(labels); a != nil {
-			alerts = append(alerts, a)
-		}
+	for ; f.part < router.Parts && len(alerts) < alertsAChunk; f.part++ {
+		alerts = slices.AppendSeq(alerts, c.router.Alerts().Part(f.part))
 	}
-	f.rest = f.rest[n:]
 	c.journal.makeRoom(alerts)
 	for len(alerts) > 0 {
 		var record []byte
@@ -216,22 +225,11 @@ func (j *journal) record(alerts []*router.Alert) (record []byte, rest []*router.
 	return j.room[from:len(j.room):len(j.room)], rest
 }
 
-// makeRoom makes about as much room as the records of these alerts take.
+// makeRoom makes about as much room as the records of these alerts take. Where it is not enough, what was written before
+// stays where it is.
 func (j *journal) makeRoom(alerts []*router.Alert) {
-	const (
-		times   = 64 // and lengths
-		lengths = 4  // of a name and its value
-	)
-	n := 0
-	for _, a := range alerts {
-		n += times + len(a.GeneratorURL) + lengths*(len(a.Labels)+len(a.Annotations))
-		for _, set := range [...]router.Labels{a.Labels, a.Annotations} {
-			for i := range set {
-				n += len(set[i].Name) + len(set[i].Value)
-			}
-		}
-	}
-	j.room = slices.Grow(j.room, n)
+	const each = 128 // bytes: twice what one of many takes
+	j.room = slices.Grow(j.room, each*len(alerts))
 }
 
 // written says that the store has taken what was last written: its memory may be used again.
@@ -243,16 +241,14 @@ func (j *journal) written() {
 
 // appendAlerts appends one record of as many alerts as make it large enough, and returns the others.
 func appendAlerts(b []byte, alerts []*router.Alert) (record []byte, rest []*router.Alert) {
-	var body [4 << 10]byte // enough for nearly all, on the stack
-	from := len(b)
+	from, before := len(b), &noAlert
 	b = append(b, journalFormat)
 	for i, a := range alerts {
-		if len(b)-from >= recordMax {
+		if len(b)-from >= recordMax || i == mostInRecord {
 			return b, alerts[i:]
 		}
-		encoded := a.Encode(body[:0])
-		b = binary.AppendUvarint(b, uint64(len(encoded)))
-		b = append(b, encoded...)
+		b = appendShort(b, before, a)
+		before = a
 	}
 	return b, nil
 }
@@ -264,10 +260,20 @@ func readAlerts(record []byte) (alerts []*router.Alert, err error) {
 	if len(record) == 0 {
 		return nil, errJournal
 	}
-	if record[0] != journalFormat {
+	switch record[0] {
+	case journalFormat:
+		return readShort(record[1:])
+	case plainFormat:
+		return readPlain(record[1:])
+	default:
 		return nil, fmt.Errorf("%w: it has version %d; this midwatch knows %d", errJournal, record[0], journalFormat)
 	}
-	for rest := record[1:]; len(rest) > 0; {
+}
+
+// readPlain reads the alerts of a record in which each stands by itself. Of those that cannot be read the others are not
+// worse off.
+func readPlain(rest []byte) (alerts []*router.Alert, err error) {
+	for len(rest) > 0 {
 		n, width := binary.Uvarint(rest)
 		if width <= 0 || n > uint64(len(rest)-width) {
 			return alerts, errJournal

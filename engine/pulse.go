@@ -9,11 +9,13 @@ type Pulse struct {
 	Backlog   int       // bytes that the store did not take, held in memory
 	Trouble   string    // why; empty: all is well
 	Pending   int       // deliveries without an outcome
+
+	Lag time.Duration // by how much the last turn was late for what was due
 }
 
 // Pulse tells how the engine fares.
 func (e *Engine) Pulse() Pulse {
-	p := Pulse{Received: fromNanos(e.received.Load()), Committed: fromNanos(e.committed.Load()), Trouble: e.Trouble()}
+	p := Pulse{Received: fromNanos(e.received.Load()), Committed: fromNanos(e.committed.Load()), Trouble: e.Trouble(), Lag: time.Duration(e.lag.Load())}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	p.Backlog, p.Pending = e.unsaved.size, len(e.core.deliveries)

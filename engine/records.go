@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/midwatch/midwatch/router"
 )
 
 // Keys of the store. Numbers are of fixed width, so that their order is that of the bytes.
@@ -19,8 +17,8 @@ const (
 	prefJournal    = "alert/j/"      // <seq>: the alerts that one turn changed
 	prefSnapshot   = "alert/s/"      // <generation>/<chunk>: the whole table, folded
 	keyGeneration  = "alert/current" // which snapshot is whole, and where the journal goes on
-	prefGroup      = "group/"        // <id>
-	prefLog        = "log/"          // <id>: what a receiver was last told of a group
+	prefGroup      = "group/"        // <seq>, or of earlier versions <id>
+	prefLog        = "log/"          // <seq>, or of earlier versions <id>: what a receiver was last told of a group
 	prefIncident   = "incident/"     // <number>
 	prefLadder     = "ladder/"       // <number>: only of an incident that is not over and done with
 	prefMember     = "member/"       // <number>/<seq>: fingerprints that joined; likewise
@@ -42,22 +40,19 @@ const (
 	prefSilence    = "silence/"      // <id>
 	prefPlan       = "plan/"         // <name>: a recurring silence
 	prefHeartbeat  = "heartbeat/"    // <name>
+	prefPast       = "past/"         // <seq>: alerts that ended
 )
 
 const layout = 1 // version of the keys above
 
 func num(n int) string       { return padded(strconv.Itoa(n), 10) }
-func seqKey(n uint64) string { return padded(strconv.FormatUint(n, 16), 16) }
+func seqKey(n uint64) string { return padded(strconv.FormatUint(n, 16), seqWidth) }
+
+const seqWidth = 16
 
 func padded(digits string, width int) string {
 	const zeros = "0000000000000000"
 	return zeros[:max(0, width-len(digits))] + digits
-}
-
-// logKey is where an entry of the notification log is stored. Its own key may be longer than a store's.
-func logKey(k router.LogKey) string {
-	sum := sha256.Sum256([]byte(k.String()))
-	return prefLog + hex.EncodeToString(sum[:16])
 }
 
 func memberKey(n int, seq uint64) string { return prefMember + num(n) + "/" + seqKey(seq) }
@@ -124,6 +119,7 @@ var upgrades = map[string][]func(json.RawMessage) (json.RawMessage, error){
 	"silence":    {},
 	"plan":       {},
 	"heartbeat":  {},
+	"past":       {},
 	"format":     {},
 	"alive":      {},
 	"current":    {},

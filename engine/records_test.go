@@ -106,6 +106,9 @@ func samples() map[string]any {
 			},
 			Source: "ping", Brief: "failed: exit status <1>", Reason: "it said that it failed: exit status <1>", Blind: true,
 		},
+		"past": pastRecord{Count: 2, Last: at(9), Body: packPast([]PastAlert{
+			{Labels: set("alertname", "Lag", "host", "a"), StartsAt: at(0), EndsAt: at(9)}, {Labels: set("alertname", "Lag", "host", "b"), StartsAt: at(1), EndsAt: at(2)},
+		})},
 		"feed":  CalendarFeed{Number: 2, User: "ana", Schedule: "weekly", Hash: "00ff", Alarm: time.Hour, CreatedBy: "bo", CreatedAt: at(1)},
 		"watch": Watch{At: at(0), Users: []string{"ana", "bo"}, Layers: []string{"base", "override"}, Declared: true, Gone: true},
 		"bill": bill{

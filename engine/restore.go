@@ -57,6 +57,7 @@ func (c *Core) Restore(ctx context.Context, s store.Store, at Instant) (problems
 		r.restoreFeeds,
 		r.restoreHeartbeats,
 		r.restoreMemos,
+		r.restorePast,
 		r.restoreSLOs,
 		r.restoreSilences,
 		r.restoreGroups,
@@ -248,25 +249,40 @@ func (r *restorer) restoreSilences() error {
 	})
 }
 
+// restoreGroups reads the groups and what is known of them. Of several records of one the last counts.
 func (r *restorer) restoreGroups() error {
-	if err := r.scan(prefGroup, func(_ string, value []byte) error {
+	if err := r.scan(prefGroup, func(rest string, value []byte) error {
 		var g router.Group
 		if err := decode("group", value, &g); err != nil {
 			return err
+		}
+		if older := r.c.groups.found(g.ID, prefGroup+rest); older != "" {
+			r.displace(older)
+			r.state.Groups = slices.DeleteFunc(r.state.Groups, func(o router.Group) bool { return o.ID == g.ID })
 		}
 		r.state.Groups = append(r.state.Groups, g)
 		return nil
 	}); err != nil {
 		return err
 	}
-	return r.scan(prefLog, func(_ string, value []byte) error {
+	return r.scan(prefLog, func(rest string, value []byte) error {
 		e, err := router.DecodeLogEntry(value)
 		if err != nil {
 			return err
 		}
+		if older := r.c.logged.found(e.LogKey, prefLog+rest); older != "" {
+			r.displace(older)
+			r.state.Log = slices.DeleteFunc(r.state.Log, func(o router.LogEntry) bool { return o.LogKey == e.LogKey })
+		}
 		r.state.Log = append(r.state.Log, e)
 		return nil
 	})
+}
+
+// displace deletes a record of which there is a later one.
+func (r *restorer) displace(key string) {
+	r.c.unit()
+	r.c.put(key, nil)
 }
 
 // restoreDeliveries takes up what had no outcome when we stopped: again, under the same key.

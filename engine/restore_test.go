@@ -232,7 +232,7 @@ func TestAlertsThatCannotBeReadResolveNothing(t *testing.T) {
 		}
 	}
 	w.crash(0)
-	if len(*problems) != 1 || !strings.HasSuffix((*problems)[0], "a journal record of alerts cannot be read: it has version 7; this midwatch knows 1; Prometheus will repeat those that fire") {
+	if len(*problems) != 1 || !strings.HasSuffix((*problems)[0], "a journal record of alerts cannot be read: it has version 7; this midwatch knows 3; Prometheus will repeat those that fire") {
 		t.Errorf("problems: %q", *problems)
 	}
 	if i := w.is(1); !i.Open() {

@@ -10,14 +10,26 @@ import (
 type tide struct {
 	came  []router.Joined // where incidents open; what is suppressed neither opens nor joins
 	went  []router.Left
-	fires map[uint64]bool // by fingerprint: the last word about it
+	fires map[uint64]bool // by fingerprint: the last word about it; nil: nothing was said
+	idle  bool            // nothing came where incidents open, and nothing went: what is said is of no use
+}
+
+// says notes that the alert fires, or no longer does.
+func (t *tide) says(a *router.Alert, fires bool) {
+	if t.idle {
+		return
+	}
+	if t.fires == nil {
+		t.fires = map[uint64]bool{}
+	}
+	t.fires[a.Fingerprint()] = fires
 }
 
 // hear takes in the tide, one unit for each incident.
 func (c *Core) hear(t *tide) {
 	c.flow(t)
 	c.ebb(t)
-	*t = tide{fires: map[uint64]bool{}}
+	*t = tide{idle: t.idle}
 }
 
 // flow is about alerts that came into a group, or changed there, between flushes: an open incident hears of them at

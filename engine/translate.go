@@ -29,21 +29,22 @@ func (c *Core) routed(effects []router.Effect) {
 	} else {
 		c.routes = append(c.routes, effects...)
 	}
-	t := tide{fires: map[uint64]bool{}}
+	t := tide{idle: !slices.ContainsFunc(effects, c.stirs)}
 	for _, e := range effects {
 		switch e := e.(type) {
 		case router.Stored:
-			c.note(e.Alert)
+			c.note(e)
 			c.hearkens(e)
 			c.spends(e)
+			c.ends(e)
 		case router.Refused:
 			c.refused++
 		case router.Notify:
 			c.notify(e)
 		case router.GroupChanged:
-			c.put(prefGroup+e.Group.ID, unless(e.Deleted, func() []byte { return encode("group", e.Group) }))
+			file(c, &c.groups, e.Group.ID, unless(e.Deleted, func() []byte { return encodeGroup(&e.Group) }))
 		case router.LogChanged:
-			c.put(logKey(e.Entry.LogKey), unless(e.Deleted, func() []byte { return e.Entry.Encode(nil) }))
+			file(c, &c.logged, e.Entry.LogKey, unless(e.Deleted, func() []byte { return e.Entry.Encode(nil) }))
 		case router.SilenceChanged:
 			c.put(prefSilence+e.Silence.ID, unless(e.Action == router.SilenceDropped, func() []byte { return encode("silence", e.Silence) }))
 		case router.SilencesTurned:
@@ -53,16 +54,16 @@ func (c *Core) routed(effects []router.Effect) {
 			c.hear(&t)
 			c.flushed(e, "")
 		case router.Joined:
-			if _, opens := c.cfg.Incidents[e.Group.Receiver]; opens && e.Muted == "" {
+			if c.stirs(e) {
 				t.came = append(t.came, e)
 			}
-			t.fires[e.Alert.Fingerprint()] = true
+			t.says(e.Alert, true)
 		case router.Left:
 			if e.Change == router.Regrouped {
 				continue // it fires on, elsewhere; its incident keeps it
 			}
 			t.went = append(t.went, e)
-			t.fires[e.Alert.Fingerprint()] = false
+			t.says(e.Alert, false)
 		}
 	}
 	c.hear(&t)
@@ -70,6 +71,27 @@ func (c *Core) routed(effects []router.Effect) {
 	if c.hearts.stirred {
 		c.hearts.stirred = false
 		c.tellLate()
+	}
+}
+
+// stirs reports whether an incident may have to hear of it that alerts came or went.
+func (c *Core) stirs(e router.Effect) bool {
+	switch e := e.(type) {
+	case router.Joined:
+		_, opens := c.cfg.Incidents[e.Group.Receiver]
+		return opens && e.Muted == ""
+	case router.Left:
+		return e.Change != router.Regrouped
+	}
+	return false
+}
+
+// file puts the record where it belongs; without a value it is deleted.
+func file[K comparable](c *Core, to *rows[K], name K, value []byte) {
+	if value != nil {
+		c.put(to.place(name), value)
+	} else if key := to.leave(name); key != "" {
+		c.put(key, nil)
 	}
 }
 

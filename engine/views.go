@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/midwatch/midwatch/escalation"
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/oncall"
 	"github.com/midwatch/midwatch/router"
@@ -28,6 +29,12 @@ type View struct {
 	Paged   []string  // who was paged so far
 	Alerts  []*router.Alert
 	Over    map[uint64]bool // which of Alerts no longer fire
+
+	Snoozed    time.Time // until when nothing pages; zero: it is not snoozed
+	SnoozedBy  string
+	Paused     bool      // a silence or maintenance holds its paging back
+	Acks       []string  // whose acknowledgements stand; while it is triggered they are too few
+	AckExpires time.Time // when it is triggered again unless somebody does something; zero: never
 }
 
 // A Filter says which incidents are meant. The zero Filter means all.
@@ -35,12 +42,17 @@ type Filter struct {
 	Status   []incident.Status
 	Severity []string
 	Policy   string
+	User     string                       // only those that this user was paged for or acknowledged, and that may still page; empty: any
+	Others   string                       // only those that are not so of this user; empty: any
+	Match    func(incident.Incident) bool // nil: any; nothing is locked meanwhile
+	Look     int                          // how many closed ones are looked at for one page of the list at most; 0: lookAtMost
 }
 
-func (f Filter) match(i incident.Incident) bool {
+func (f Filter) match(i incident.Incident, theirs func(user string) bool) bool {
 	return (len(f.Status) == 0 || slices.Contains(f.Status, i.Status)) &&
 		(len(f.Severity) == 0 || slices.Contains(f.Severity, i.Severity)) &&
-		(f.Policy == "" || f.Policy == i.Policy)
+		(f.Policy == "" || f.Policy == i.Policy) && (f.User == "" || theirs(f.User)) && (f.Others == "" || !theirs(f.Others)) &&
+		(f.Match == nil || f.Match(i))
 }
 
 // lookAtMost is how many closed incidents, or lines of the delivery log, one page of a list looks at. A page that a
@@ -83,12 +95,18 @@ func (c *Core) openBelow(before int) iter.Seq[int] {
 	return slices.Values(open)
 }
 
-// list takes those of the numbers that match, at most so many.
+// list takes those of the numbers that match, at most so many. What is in memory costs little until it matches.
 func (e *Engine) list(ctx context.Context, f Filter, numbers iter.Seq[int], most int) (list []View, next int, err error) {
 	looked := 0
 	for n := range numbers {
-		if looked++; len(list) >= most || looked > lookAtMost {
+		if len(list) >= most || looked >= cmp.Or(f.Look, lookAtMost) {
 			return list, n + 1, nil
+		}
+		i, theirs, open := e.glance(n, f.User, f.Others)
+		if !open {
+			looked++
+		} else if !f.match(i, func(user string) bool { return theirs[user] }) {
+			continue
 		}
 		v, err := e.Incident(ctx, n)
 		if errors.Is(err, store.ErrNotFound) {
@@ -97,11 +115,93 @@ func (e *Engine) list(ctx context.Context, f Filter, numbers iter.Seq[int], most
 		if err != nil {
 			return nil, 0, err
 		}
-		if f.match(v.Incident) {
+		if open || f.match(v.Incident, func(string) bool { return false }) {
 			list = append(list, v)
 		}
 	}
 	return list, 0, nil
+}
+
+// glance is an open incident alone, and which of these users it is about.
+func (e *Engine) glance(n int, users ...string) (i incident.Incident, theirs map[string]bool, open bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	l := e.core.live[n]
+	if l == nil || !l.incident.Open() {
+		return i, nil, false
+	}
+	for _, user := range users {
+		if user != "" && l.concerns(user) {
+			if theirs == nil {
+				theirs = map[string]bool{}
+			}
+			theirs[user] = true
+		}
+	}
+	return l.incident, theirs, true
+}
+
+// concerns reports whether the incident was sent to the user, or is acknowledged by them.
+func (l *live) concerns(user string) bool {
+	return l.incident.AckedBy == user || slices.Contains(l.ladder.AckedBy, user) ||
+		slices.ContainsFunc(l.ladder.Told, func(c escalation.Contact) bool { return c.User == user })
+}
+
+// OpenCount is how many incidents are open: those that nobody has, and those that somebody acknowledged.
+func (e *Engine) OpenCount() (triggered, acked int) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, l := range e.core.live {
+		switch l.incident.Status {
+		case incident.Triggered:
+			triggered++
+		case incident.Acked:
+			acked++
+		}
+	}
+	return triggered, acked
+}
+
+// AlertsOf are the alerts of an incident that is open or was until lately, firing ones first, past the first skip of them,
+// at most so many; all counts them, and firing those that fire. One that is over for long has none any more.
+func (e *Engine) AlertsOf(n, skip, most int) (alerts []*router.Alert, over map[uint64]bool, all, firing int) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	l := e.core.live[n]
+	if l == nil {
+		return nil, nil, 0, 0
+	}
+	over = map[uint64]bool{}
+	var sign *router.Alert // is in no table
+	if l.hasSign(l.incident.Identity) {
+		sign = signOf(l.incident)
+	}
+	for _, fires := range []bool{true, false} {
+		for _, fp := range l.order {
+			labels := l.members[fp]
+			if labels == nil || l.firing[fp] != fires {
+				continue
+			}
+			all++
+			if fires {
+				firing++
+			}
+			if all <= skip || len(alerts) >= most {
+				continue
+			}
+			if sign != nil && fp == sign.Fingerprint() {
+				alerts = append(alerts, sign)
+			} else if a := e.core.router.Alerts().Get(labels); a != nil {
+				alerts = append(alerts, a)
+			}
+		}
+	}
+	for _, a := range alerts {
+		if fp := a.Fingerprint(); !l.firing[fp] {
+			over[fp] = true
+		}
+	}
+	return alerts, over, all, firing
 }
 
 // Incident is one incident, open or over; or store.ErrNotFound.
@@ -134,6 +234,8 @@ func (c *Core) view(l *live) View {
 	v := View{
 		Incident: l.incident, Urgency: string(l.ladder.Urgency()), NextAt: l.ladder.NextAt(), Paged: l.ladder.Paged(),
 		Alerts: c.alertsOf(l, maxAlertsInMessage), Over: map[uint64]bool{},
+		Snoozed: l.ladder.SnoozedUntil(), SnoozedBy: l.ladder.SnoozedBy, Paused: l.ladder.IsPaused(), Acks: l.ladder.Acks(),
+		AckExpires: l.ladder.AckExpires,
 	}
 	if !v.NextAt.IsZero() {
 		v.NextWho = l.ladder.NextWho(roster{c})
@@ -251,12 +353,18 @@ func (e *Engine) Audit(ctx context.Context, after uint64, most int) ([]incident.
 type AttemptFilter struct {
 	Incident string   // its ID
 	User     string   // to whom
+	To       string   // to whom: a user or a receiver
+	Via      string   // by which contact method or integration
 	Outcomes []string // delivered, retry, failed; none: any
+
+	From, Until time.Time // only those of [From, Until]; zero: no such bound. Whoever asks for little time pays for little
+	Look        int       // how many lines are looked at for one page of the list at most; 0: lookAtMost
 }
 
 func (f AttemptFilter) match(a Attempt) bool {
 	return (f.Incident == "" || a.Incident == f.Incident || slices.Contains(a.Incidents, f.Incident)) &&
-		(f.User == "" || a.User == f.User) && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, a.Outcome))
+		(f.User == "" || a.User == f.User) && (f.To == "" || a.User == f.To || a.Receiver == f.To) && (f.Via == "" || a.Via == f.Via) &&
+		(f.Until.IsZero() || !a.At.After(f.Until)) && (len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, a.Outcome))
 }
 
 // Deliveries is the delivery log, the newest attempts first, at most so many, of one incident or (empty) of all. next
@@ -272,6 +380,11 @@ func (e *Engine) Attempts(ctx context.Context, f AttemptFilter, before uint64, m
 	e.mu.RUnlock()
 	if before == 0 || before > newest {
 		before = newest + 1
+	}
+	if !f.Until.IsZero() {
+		if before, err = e.attemptsUntil(ctx, f.Until, before); err != nil {
+			return nil, 0, err
+		}
 	}
 	const stride = 256
 	looked := 0
@@ -290,8 +403,11 @@ func (e *Engine) Attempts(ctx context.Context, f AttemptFilter, before uint64, m
 			chunk, keys = append(chunk, a), append(keys, lineOf(item.Key))
 		}
 		for i := len(chunk) - 1; i >= 0; i-- {
-			if looked++; len(list) >= most || looked > lookAtMost {
+			if looked++; len(list) >= most || looked > cmp.Or(f.Look, lookAtMost) {
 				return list, keys[i] + 1, nil
+			}
+			if !f.From.IsZero() && chunk[i].At.Before(f.From) {
+				return list, 0, nil
 			}
 			if f.match(chunk[i]) {
 				list = append(list, chunk[i])
@@ -300,6 +416,33 @@ func (e *Engine) Attempts(ctx context.Context, f AttemptFilter, before uint64, m
 		to = from
 	}
 	return list, 0, nil
+}
+
+// attemptsUntil is the number past the last line of the delivery log, of those below before, that is not after the instant.
+// The log is in the order of time, but for a clock that was set back: then a few lines more are looked at, or not found.
+func (e *Engine) attemptsUntil(ctx context.Context, at time.Time, before uint64) (uint64, error) {
+	low, high := uint64(1), before
+	for low < high {
+		middle := low + (high-low)/2
+		after, line := true, high // of nothing below high
+		for item, err := range e.scan(ctx, prefAttempt+seqKey(middle), prefAttempt+seqKey(high)) {
+			if err != nil {
+				return 0, err
+			}
+			var a Attempt
+			if err := decode("attempt", item.Value, &a); err != nil {
+				return 0, err
+			}
+			after, line = a.At.After(at), lineOf(item.Key)
+			break
+		}
+		if after {
+			high = middle
+		} else {
+			low = line + 1
+		}
+	}
+	return low, nil
 }
 
 // Duty is who is on call in one schedule.

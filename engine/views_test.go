@@ -80,6 +80,112 @@ func TestListsOfIncidents(t *testing.T) {
 	}
 }
 
+func TestWhoseIncidentsAreListed(t *testing.T) {
+	w := newWorld(t, house(), 1)
+	for _, name := range []string{"A", "B", "C"} {
+		w.fire("alertname", name)
+	}
+	w.run(2 * time.Minute) // ana is paged for all
+	w.must(Action{Verb: Acknowledge, Incident: "INC-2", By: "cy"})
+	w.must(Action{Verb: Resolve, Incident: "INC-3", By: "cy"})
+	for name, c := range map[string]struct {
+		f    Filter
+		want []int
+	}{
+		"paged":        {Filter{User: "ana"}, []int{2, 1}},
+		"acknowledged": {Filter{User: "cy"}, []int{2}},
+		"others":       {Filter{Others: "cy"}, []int{3, 1}},
+		"nobody's":     {Filter{User: "zoe"}, nil},
+		"asked for":    {Filter{Match: func(i incident.Incident) bool { return i.Labels["alertname"] != "B" }}, []int{3, 1}},
+	} {
+		if got, _ := pages(t, w, c.f, 1); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if triggered, acked := w.e.OpenCount(); triggered != 1 || acked != 1 {
+		t.Errorf("%d and %d are open", triggered, acked)
+	}
+}
+
+func TestAListLooksAtSoManyAndGoesOn(t *testing.T) {
+	w := manyIncidents(t, 60) // every tenth is open
+	none := Filter{Match: func(incident.Incident) bool { return false }, Look: 20}
+	list, next, err := w.e.Incidents(ctx(), none, 0, 5)
+	if len(list) != 0 || next != 38 || err != nil { // 20 closed ones down to 38, between which open ones cost nothing
+		t.Errorf("%d, and next comes %d, %v", len(list), next, err)
+	}
+	one := Filter{Match: func(i incident.Incident) bool { return i.Number == 3 }, Look: 7}
+	if got, n := pages(t, w, one, 5); !slices.Equal(got, []int{3}) || n < 8 {
+		t.Errorf("%v on %d pages", got, n)
+	}
+}
+
+func TestAlertsOfAnIncidentPageByPage(t *testing.T) {
+	w := newWorld(t, house(), 1)
+	hosts := []string{"a", "b", "c", "d", "e"}
+	for _, host := range hosts {
+		w.fire("alertname", "Lag", "host", host)
+	}
+	w.run(2 * time.Minute)
+	w.resolve("alertname", "Lag", "host", "a")
+	w.settle()
+	var got []string
+	for skip := 0; skip < len(hosts); skip += 2 {
+		alerts, over, all, firing := w.e.AlertsOf(1, skip, 2)
+		if all != 5 || firing != 4 {
+			t.Errorf("%d alerts, %d of them firing", all, firing)
+		}
+		for _, a := range alerts {
+			got = append(got, fmt.Sprint(a.Labels.Get("host"), over[a.Fingerprint()]))
+		}
+	}
+	if !slices.Equal(got, []string{"bfalse", "cfalse", "dfalse", "efalse", "atrue"}) {
+		t.Errorf("they are %q", got)
+	}
+	if alerts, _, all, _ := w.e.AlertsOf(2, 0, 10); len(alerts) != 0 || all != 0 {
+		t.Errorf("INC-2 has %d alerts", all)
+	}
+}
+
+func TestTheDeliveryLogOfATime(t *testing.T) {
+	w := manyIncidents(t, 300)
+	all, _, err := w.e.Attempts(ctx(), AttemptFilter{}, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := func(from, until time.Time) (want []Attempt) {
+		for _, a := range all {
+			if !a.At.Before(from) && (until.IsZero() || !a.At.After(until)) {
+				want = append(want, a)
+			}
+		}
+		return want
+	}
+	first, last := all[len(all)-1].At, all[0].At
+	for _, from := range []time.Time{{}, first, first.Add(1), first.Add(last.Sub(first) / 3), last, last.Add(1)} {
+		for _, until := range []time.Time{{}, first.Add(-1), first, first.Add(last.Sub(first) / 2), last, last.Add(time.Hour)} {
+			got, next, err := w.e.Attempts(ctx(), AttemptFilter{From: from, Until: until}, 0, 1000)
+			if want := within(from, until); err != nil || next != 0 || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s to %s: %d lines, want %d (%v)", from, until, len(got), len(want), err)
+			}
+		}
+	}
+	for _, f := range []AttemptFilter{{To: all[0].User}, {Via: all[0].Via}, {To: "zoe"}, {Via: "pigeon"}} {
+		want := 0
+		for _, a := range all {
+			if (f.To == "" || f.To == a.User || f.To == a.Receiver) && (f.Via == "" || f.Via == a.Via) {
+				want++
+			}
+		}
+		if got, _, _ := w.e.Attempts(ctx(), f, 0, 1000); len(got) != want {
+			t.Errorf("%+v: %d lines, want %d", f, len(got), want)
+		}
+	}
+	if got, next, _ := w.e.Attempts(ctx(), AttemptFilter{To: "zoe", Look: 10}, 0, 5); len(got) != 0 || next == 0 {
+		t.Errorf("having looked at 10 there are %d lines, and next comes %d", len(got), next)
+	}
+}
+
 func TestOneIncident(t *testing.T) {
 	w := newWorld(t, house(), 1)
 	w.fire("alertname", "Lag", "host", "a")

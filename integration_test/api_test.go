@@ -25,9 +25,12 @@ var web = &http.Client{
 
 // ask makes one request to the present life; err is of the network.
 func (m *midwatch) ask(method, path, body string) (status int, answer string, err error) {
-	r, err := http.NewRequest(method, "http://"+m.addr+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, "http://"+m.addr+m.prefix+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
+	}
+	if m.user != "" {
+		r.SetBasicAuth(m.user, mailPassword)
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")

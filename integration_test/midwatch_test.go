@@ -27,6 +27,8 @@ type midwatch struct {
 	process *process // the present life
 	before  *process // the life before, for its last words
 	addr    string   // of the present life
+	prefix  string   // of all routes; empty: none
+	user    string   // as whom the tests ask, with the password three-in-the-morning; empty: nobody is asked for
 }
 
 // serve starts a daemon with the configuration and waits until it is ready. Further arguments come after those that
@@ -46,11 +48,13 @@ func prepare(t testing.TB, dir, config string, args ...string) *midwatch {
 	if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--cluster.") }) {
 		args = append(args, "--cluster.listen-address=") // beside others on one machine
 	}
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--web.external-url=") }) {
+		args = append(args, "--web.external-url="+publicURL)
+	}
 	m.args = append([]string{
 		"--config.file=" + m.configFile(),
 		"--storage.path=" + filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0",
-		"--web.external-url=" + publicURL,
 	}, args...)
 	t.Cleanup(func() {
 		if t.Failed() {

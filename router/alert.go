@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // An Alert is what a source says about one thing that may be wrong. Its labels are its identity. It is immutable once
@@ -74,39 +72,63 @@ func (a *Alert) Complete(now time.Time, resolveTimeout time.Duration) {
 // heard later, but for its end. Between two ends that have passed the later counts. A report that still fires does not
 // shorten an end that a sender gave; one of our own making (Timeout) it does.
 func (a *Alert) Merge(o *Alert, now time.Time) *Alert {
-	m := merge(a, o, now)
+	m := *o
+	if o.UpdatedAt.Before(a.UpdatedAt) {
+		m = *a
+	}
+	m.take(a.period().merge(o.period(), now))
 	return &m
 }
 
-func merge(a, o *Alert, now time.Time) Alert {
-	if o.UpdatedAt.Before(a.UpdatedAt) {
-		a, o = o, a
+// A period is when an alert fires, as one report has it: what changes from report to report, while all else seldom does.
+type period struct {
+	starts, ends, updated time.Time
+	timeout               bool
+}
+
+func (a *Alert) period() period { return period{a.StartsAt, a.EndsAt, a.UpdatedAt, a.Timeout} }
+
+func (a *Alert) take(p period) {
+	a.StartsAt, a.EndsAt, a.UpdatedAt, a.Timeout = p.starts, p.ends, p.updated, p.timeout
+}
+
+// over is Alert.ResolvedAt.
+func (p *period) over(t time.Time) bool { return !p.ends.IsZero() && !p.ends.After(t) }
+
+// merge is Alert.Merge.
+func (p period) merge(o period, now time.Time) period {
+	if o.updated.Before(p.updated) {
+		p, o = o, p
 	}
-	m := *o
-	if a.StartsAt.Before(o.StartsAt) {
-		m.StartsAt = a.StartsAt
+	m := o
+	if p.starts.Before(o.starts) {
+		m.starts = p.starts
 	}
-	if a.EndsAt.After(o.EndsAt) {
-		if o.ResolvedAt(now) && a.ResolvedAt(now) || !o.ResolvedAt(now) && !a.Timeout {
-			m.EndsAt = a.EndsAt
+	if p.ends.After(o.ends) {
+		if o.over(now) && p.over(now) || !o.over(now) && !p.timeout {
+			m.ends = p.ends
 		}
 	}
 	return m
 }
 
-// overlaps reports whether in belongs to the firing period of old. Both comparisons are strict, as Alertmanager's:
+// overlaps reports whether in belongs to the firing period that is known. Both comparisons are strict, as Alertmanager's:
 // the usual re-send, with the same start and a later end, does not overlap. It replaces.
-func overlaps(old, in *Alert) bool {
-	return in.EndsAt.After(old.StartsAt) && in.EndsAt.Before(old.EndsAt) ||
-		in.StartsAt.After(old.StartsAt) && in.StartsAt.Before(old.EndsAt)
+func (p *period) overlaps(in *period) bool {
+	return in.ends.After(p.starts) && in.ends.Before(p.ends) || in.starts.After(p.starts) && in.starts.Before(p.ends)
 }
 
-// succeed returns what is to be remembered when in arrives where old was known.
-func succeed(old, in *Alert, now time.Time) Alert {
-	if overlaps(old, in) {
-		return merge(old, in, now)
+// succeed returns what is to be remembered when in arrives where p was known, and whether all else is that of in, too.
+func (p *period) succeed(in *period, now time.Time) (next period, text bool) {
+	if !p.overlaps(in) {
+		return *in, true
 	}
-	return *in
+	return p.merge(*in, now), !in.updated.Before(p.updated)
+}
+
+// shifts reports whether the two differ in their start, or in whose end it is.
+func (p *period) shifts(o *period) bool {
+	return p.timeout != o.timeout || !sameTime(p.starts, o.starts)
 }
 
 // compareAlerts is the order of the alerts within a notification: by job, instance, then all labels. Alerts without
@@ -153,17 +175,10 @@ func (a *Alert) Clone() *Alert {
 		block.WriteString(s)
 		return block.String()[from:]
 	}
-	c := a.copied(own, own)
+	c := *a
+	c.Labels, c.Annotations, c.GeneratorURL = a.Labels.copied(own), a.Annotations.copied(own), own(a.GeneratorURL)
 	c.fingerprint, c.hash = c.Labels.Fingerprint(), 0
 	return &c
-}
-
-// copied returns the alert with all its text in memory of its own.
-func (a Alert) copied(text, link func(string) string) Alert {
-	a.Labels = a.Labels.copied(text)
-	a.Annotations = a.Annotations.copied(text)
-	a.GeneratorURL = link(a.GeneratorURL)
-	return a
 }
 
 func (l Labels) copied(text func(string) string) Labels {
@@ -172,38 +187,4 @@ func (l Labels) copied(text func(string) string) Labels {
 		c[i] = Label{text(l[i].Name), text(l[i].Value)}
 	}
 	return c
-}
-
-// An interner gives equal strings one memory. It is for the engine alone. What it remembers is bounded, for annotations may
-// hold a new number each minute: a string takes the place of another, and what repeats soon comes back. The zero value is
-// ready.
-type interner struct{ texts, links shareds }
-
-// text returns a string of labels or annotations, link the address of something, in memory of our own.
-func (in *interner) text(s string) string { return in.texts.own(s, 1<<14, longestText) }
-func (in *interner) link(s string) string { return in.links.own(s, 1<<9, longestLink) }
-
-func (in *interner) clear() { *in = interner{} }
-
-// Beyond these lengths hardly anything repeats. So an interner remembers 4 MiB at most.
-const (
-	longestText = 128
-	longestLink = 4 << 10 // every rule has one, and it quotes the expression
-)
-
-// shareds are strings, each at the place that its hash gives it.
-type shareds []string
-
-func (t *shareds) own(s string, places uint64, longest int) string {
-	if s == "" || len(s) > longest {
-		return strings.Clone(s)
-	}
-	if *t == nil {
-		*t = make(shareds, places)
-	}
-	at := &(*t)[xxhash.Sum64String(s)%places]
-	if *at != s {
-		*at = strings.Clone(s)
-	}
-	return *at
 }

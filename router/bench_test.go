@@ -134,8 +134,8 @@ func BenchmarkJoin(b *testing.B) {
 				a.EndsAt = began.Add(time.Hour)
 				r.Receive([]*Alert{a}, began)
 				e := r.table.lookup(a.Labels)
-				e.groups[0].group.leave(e)
-				e.alert.Ended = true
+				e.group.leave(e)
+				e.over = true
 			}
 		})
 	}

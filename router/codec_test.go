@@ -44,7 +44,7 @@ func anyAlert(t *rapid.T) Alert {
 
 // sameAlert compares what is written down, offsets included.
 func sameAlert(a, b *Alert) bool {
-	return a.Labels.Equal(b.Labels) && !a.differs(b) && sameTime(a.EndsAt, b.EndsAt) && sameTime(a.UpdatedAt, b.UpdatedAt) && a.Ended == b.Ended
+	return a.Labels.Equal(b.Labels) && samePeriod(a, b) && a.Annotations.Equal(b.Annotations) && a.GeneratorURL == b.GeneratorURL && sameTime(a.UpdatedAt, b.UpdatedAt) && a.Ended == b.Ended
 }
 
 func TestWhatIsStoredComesBack(t *testing.T) {
@@ -194,4 +194,9 @@ func FuzzDecodeLogEntry(f *testing.F) {
 			t.Errorf("%x was read as %+v, written and read as %+v (%v)", b, e, back, err)
 		}
 	})
+}
+
+func samePeriod(a, b *Alert) bool {
+	p, o := a.period(), b.period()
+	return !p.shifts(&o) && sameTime(p.ends, o.ends)
 }

@@ -25,7 +25,7 @@ func (r *Router) CountAlerts(now time.Time) Count {
 		s.mu.RLock()
 		for _, e := range s.entries {
 			for ; e != nil; e = e.next {
-				if !e.alert.Ended && !e.alert.ResolvedAt(now) {
+				if e.firesAt(now) {
 					firing = append(firing, e)
 				}
 			}
@@ -55,7 +55,7 @@ func (r *Router) CountGroups(now time.Time) iter.Seq2[string, Count] {
 			r.mu.RUnlock()
 			firing = firing[:0]
 			for _, e := range members {
-				if r.table.fires(e, now) {
+				if _, fires := r.table.fires(e, now); fires {
 					firing = append(firing, e)
 				}
 			}
@@ -74,8 +74,13 @@ func (r *Router) suppressed(firing []*entry, now time.Time) int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	n := 0
+	var l Labels
 	for _, e := range firing {
-		if r.muted("", e, now) != "" {
+		if e.sides == nil && len(r.silences.found) == 0 {
+			continue
+		}
+		l = r.table.packed(e).labels(l[:0])
+		if r.muted("", e, l, now) != "" {
 			n++
 		}
 	}

@@ -1,37 +1,108 @@
 package router
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
-// appoint sees to it that the agenda has the entry no later than its end. The caller holds the lock.
+// A queue has appointments as an agenda does. It is for the table, which has one for each alert that fires: an appointment has
+// sixteen bytes, and nothing for the collector to look for.
+type queue struct {
+	heap []turn
+	made uint32
+}
+
+// A turn is the appointment of the entry in a slot of the index, in nanoseconds since 1970.
+type turn struct {
+	at   int64
+	made uint32
+	slot uint32
+}
+
+// notQueued is the time of no appointment: what ends in 2262 or later does not end by itself.
+const notQueued = math.MaxInt64
+
+// before is the order of time, and of one instant that in which they were made; made begins anew after four billion.
+func (a turn) before(b turn) bool { return a.at < b.at || a.at == b.at && int32(a.made-b.made) < 0 } //nolint:gosec // it wraps
+
+func (q *queue) add(at int64, slot uint32) {
+	q.made++
+	q.heap = append(q.heap, turn{at, q.made, slot})
+	for i := len(q.heap) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !q.heap[i].before(q.heap[parent]) {
+			break
+		}
+		q.heap[i], q.heap[parent] = q.heap[parent], q.heap[i]
+		i = parent
+	}
+}
+
+// drop removes the next appointment.
+func (q *queue) drop() {
+	last := len(q.heap) - 1
+	q.heap[0] = q.heap[last]
+	q.heap = q.heap[:last]
+	for i := 0; ; {
+		least := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < last && q.heap[child].before(q.heap[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			break
+		}
+		q.heap[i], q.heap[least] = q.heap[least], q.heap[i]
+		i = least
+	}
+	if most := cap(q.heap); most > 1024 && last < most/4 { // a flood's room is not kept for ever
+		q.heap = append(make([]turn, 0, most/2), q.heap...)
+	}
+}
+
+// appoint sees to it that the queue has the entry no later than its end. The caller holds the lock.
 func (t *Table) appoint(e *entry) {
-	end := e.alert.EndsAt
-	if end.IsZero() || !e.queued.IsZero() && !end.Before(e.queued) {
+	if e.ends.zeroInstant() {
 		return
 	}
-	e.queued = end
-	t.expiries.add(end, e)
+	if end := nanosOf(e.ends.time()); end < e.queued {
+		e.queued = end
+		t.expiries.add(end, e.slot)
+	}
 }
 
 // nextExpiry is when the next firing alert ends unless it is heard of before; zero is never.
 func (t *Table) nextExpiry() time.Time {
-	for {
-		at, e, ok := t.expiries.first()
-		if !ok || t.holds(at, e) {
-			return at
+	at, e := t.nextEnd()
+	if e == nil {
+		return time.Time{}
+	}
+	return time.Unix(0, at).UTC()
+}
+
+// nextEnd returns the first appointment that holds, and whose it is; nil: there is none.
+func (t *Table) nextEnd() (at int64, e *entry) {
+	for len(t.expiries.heap) > 0 {
+		next := t.expiries.heap[0]
+		e := t.index.slots[next.slot] // the engine alone changes them
+		if e != nil && t.holds(next.at, e) {
+			return next.at, e
 		}
 		t.expiries.drop()
-		if e.queued.Equal(at) {
+		if e != nil && e.queued == next.at {
 			t.again(e)
 		}
 	}
+	return 0, nil
 }
 
 // holds reports whether the entry still ends at its appointment.
-func (t *Table) holds(at time.Time, e *entry) bool {
+func (t *Table) holds(at int64, e *entry) bool {
 	s := t.shard(e.key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return e.queued.Equal(at) && !e.alert.Ended && e.alert.EndsAt.Equal(at)
+	return e.queued == at && !e.over && !e.ends.zeroInstant() && nanosOf(e.ends.time()) == at
 }
 
 // again makes a new appointment for an entry whose last one has come up, if it still fires.
@@ -39,8 +110,8 @@ func (t *Table) again(e *entry) {
 	s := t.shard(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.queued = time.Time{}
-	if !e.alert.Ended {
+	e.queued = notQueued
+	if !e.over {
 		t.appoint(e)
 	}
 }
@@ -49,19 +120,19 @@ func (t *Table) again(e *entry) {
 // Each is returned once for each time that it fired.
 func (t *Table) expire(now time.Time) []*entry {
 	var ended []*entry
-	for at := t.nextExpiry(); !at.IsZero() && !at.After(now); at = t.nextExpiry() {
-		_, e, _ := t.expiries.first()
+	until := nanosOf(now)
+	for at, e := t.nextEnd(); e != nil && at <= until; at, e = t.nextEnd() {
 		t.expiries.drop()
 		s := t.shard(e.key)
 		s.mu.Lock()
-		e.queued = time.Time{}
-		// It may have been touched since nextExpiry looked.
-		if e.alert.ResolvedAt(now) {
-			e.alert.Ended = true
+		e.queued = notQueued
+		// It may have been touched since nextEnd looked.
+		if e.firesAt(now) {
+			t.appoint(e)
+		} else {
+			e.over = true
 			t.count(e, false)
 			ended = append(ended, e)
-		} else {
-			t.appoint(e)
 		}
 		s.mu.Unlock()
 	}
@@ -75,17 +146,17 @@ func (t *Table) gc(now time.Time) int {
 	for e := range t.entries() {
 		s := t.shard(e.key)
 		s.mu.Lock()
-		if e.alert.Ended && !e.forgotten && e.alert.ResolvedAt(now) {
+		if e.over && !e.forgotten && !e.ends.zeroInstant() && !e.ends.time().After(now) {
 			n++
 			e.forgotten = true
 			t.size.Add(-1)
-			if len(e.groups) == 0 {
+			if e.group == nil {
 				t.remove(s, e)
 			}
 		}
 		s.mu.Unlock()
 	}
-	t.texts.clear() // so that those of alerts that are gone do not stay
+	t.tidy()
 	return n
 }
 
@@ -94,7 +165,7 @@ func (t *Table) release(e *entry) {
 	s := t.shard(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.forgotten && len(e.groups) == 0 {
+	if e.forgotten && e.group == nil {
 		t.remove(s, e)
 	}
 }

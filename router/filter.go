@@ -46,5 +46,5 @@ func (f *Filter) Matches(value func(name string) (string, bool)) bool {
 	return true
 }
 
-// matches is Matches of an alert's labels, none of which is empty: an empty value is an absent label.
-func (f *Filter) matches(l Labels) bool { return f == nil || holdAll(f.conds, l) }
+// meets is Matches of an alert's labels, none of which is empty: an empty value is an absent label.
+func (f *Filter) meets(p packed) bool { return f == nil || p.meets(f.conds) }

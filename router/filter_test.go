@@ -60,3 +60,9 @@ func TestFiltersAreTrueOfWhatUpstreamsMatchersAre(t *testing.T) {
 		}
 	})
 }
+
+// matches packs the labels and asks for them.
+func (f *Filter) matches(l Labels) bool {
+	k := packer{words: newDictionary()}
+	return f.meets(packed{k.pack(&Alert{Labels: l}), k.words})
+}

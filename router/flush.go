@@ -89,15 +89,19 @@ func (r *Router) freeze(g *group, now time.Time) *round {
 	rd := &round{group: g, at: now}
 	flushed := Flushed{Group: g.Group, At: now}
 	hours := r.hours(g.node, now)
-	for _, e := range g.members {
-		a, _ := r.table.read(e)
+	for i, e := range g.members {
+		a := r.read(e)
+		if others := len(g.members) - 1; i == 0 { // which are much like it
+			pairs, text := a.room()
+			r.copies.reserve(others, others*pairs, others*text)
+		}
 		fires := !a.ResolvedAt(now)
 		if fires {
 			a.EndsAt = time.Time{}
 		} else {
 			rd.ended = append(rd.ended, ended{e, a.UpdatedAt})
 		}
-		if mute := r.muted(hours, e, now); mute != "" {
+		if mute := r.muted(hours, e, a.Labels, now); mute != "" {
 			if flushed.Muted == nil {
 				flushed.Muted = map[Mute]int{}
 			}
@@ -292,8 +296,7 @@ func (r *Router) finish(g *group) {
 	}
 	let := false
 	for _, m := range rd.ended {
-		a, _ := r.table.read(m.entry)
-		if a.UpdatedAt.Equal(m.updatedAt) && m.entry.member(g) >= 0 {
+		if r.table.updated(m.entry).Equal(m.updatedAt) && m.entry.member(g) {
 			g.leave(m.entry)
 			r.table.release(m.entry)
 			let = true

@@ -96,38 +96,86 @@ type group struct {
 // A membership is an entry's side of belonging to a group.
 type membership struct {
 	group *group
-	at    int // where the entry stands among the group's members
+	at    uint32 // where the entry stands among the group's members
 }
 
-// member returns the place in e.groups of its membership of g, or -1.
-func (e *entry) member(g *group) int {
-	return slices.IndexFunc(e.groups, func(m membership) bool { return m.group == g })
+// groups yields the memberships of the entry, in the order of the groups' routes. Nearly every alert is a member of one group,
+// which stands in the entry itself.
+func (e *entry) groups(yield func(membership) bool) {
+	if e.group == nil || !yield(membership{e.group, e.at}) || e.more == nil {
+		return
+	}
+	for _, m := range *e.more {
+		if !yield(m) {
+			return
+		}
+	}
 }
+
+// enrol makes the memberships those, which are in order.
+func (e *entry) enrol(all []membership) {
+	e.group, e.at, e.more = nil, 0, nil
+	if len(all) > 0 {
+		e.group, e.at = all[0].group, all[0].at
+	}
+	if len(all) > 1 {
+		more := slices.Clone(all[1:])
+		e.more = &more
+	}
+}
+
+// place is where the entry stands among the members of g; nil: it is none.
+func (e *entry) place(g *group) *uint32 {
+	if e.group == g {
+		return &e.at
+	}
+	if e.more != nil {
+		for i := range *e.more {
+			if m := &(*e.more)[i]; m.group == g {
+				return &m.at
+			}
+		}
+	}
+	return nil
+}
+
+// member reports whether the entry is a member of g.
+func (e *entry) member(g *group) bool { return e.place(g) != nil }
 
 // join makes the entry a member, and reports whether it was none. It costs the same however large the group is.
 func (g *group) join(e *entry) bool {
-	if e.member(g) >= 0 {
+	if e.member(g) {
 		return false
 	}
-	at, _ := slices.BinarySearchFunc(e.groups, g.node.route.Idx, func(m membership, idx int) int {
+	m := membership{g, uint32(len(g.members))} //nolint:gosec // four billion alerts do not fit
+	g.members = append(g.members, e)
+	if e.group == nil {
+		e.group, e.at = m.group, m.at
+		return true
+	}
+	all := slices.Collect(e.groups)
+	at, _ := slices.BinarySearchFunc(all, g.node.route.Idx, func(m membership, idx int) int {
 		return m.group.node.route.Idx - idx
 	})
-	e.groups = slices.Insert(e.groups, at, membership{g, len(g.members)})
-	g.members = append(g.members, e)
+	e.enrol(slices.Insert(all, at, m))
 	return true
 }
 
 // leave ends the entry's membership.
 func (g *group) leave(e *entry) {
-	i := e.member(g)
-	if i < 0 {
+	at := e.place(g)
+	if at == nil {
 		return
 	}
-	at, last := e.groups[i].at, len(g.members)-1
+	last := len(g.members) - 1
 	moved := g.members[last]
-	g.members[at] = moved
-	moved.groups[moved.member(g)].at = at
+	g.members[*at] = moved
+	*moved.place(g) = *at
 	g.members[last] = nil
 	g.members = g.members[:last]
-	e.groups = slices.Delete(e.groups, i, i+1)
+	if e.more == nil {
+		e.enrol(nil)
+		return
+	}
+	e.enrol(slices.DeleteFunc(slices.Collect(e.groups), func(m membership) bool { return m.group == g }))
 }

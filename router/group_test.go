@@ -122,13 +122,13 @@ func TestMembersAndMembershipsAgree(t *testing.T) {
 				t.Errorf("%d members, want %d", len(g.members), len(want[g]))
 			}
 			for i, e := range g.members {
-				if at := e.member(g); at < 0 || e.groups[at].at != i || !want[g][e] {
+				if at := e.place(g); at == nil || int(*at) != i || !want[g][e] {
 					t.Errorf("member %d does not know its place", i)
 				}
 			}
 		}
 		for _, e := range entries {
-			if !slices.IsSortedFunc(e.groups, func(a, b membership) int { return a.group.node.route.Idx - b.group.node.route.Idx }) {
+			if !slices.IsSortedFunc(slices.Collect(e.groups), func(a, b membership) int { return a.group.node.route.Idx - b.group.node.route.Idx }) {
 				t.Error("memberships are not in the order of the routes")
 			}
 		}

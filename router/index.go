@@ -2,6 +2,7 @@ package router
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -16,6 +17,10 @@ type index struct {
 	free  []uint32
 	names map[string]*shelf
 	full  bool // some name has no shelf, though alerts have it
+
+	// For the engine, which alone takes alerts in and lets go of them.
+	packed func(*entry) packed
+	labels Labels
 }
 
 // A shelf is the values of one label name.
@@ -43,8 +48,8 @@ const (
 	looseSlots = 16
 )
 
-// add takes in an alert that is new to the table.
-func (x *index) add(e *entry) {
+// add takes in an alert that is new to the table. Of its labels it keeps no memory.
+func (x *index) add(e *entry, l Labels) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if n := len(x.free); n > 0 {
@@ -55,7 +60,7 @@ func (x *index) add(e *entry) {
 		e.slot = uint32(len(x.slots)) //nolint:gosec // four billion alerts do not fit
 		x.slots = append(x.slots, e)
 	}
-	for _, l := range e.alert.Labels {
+	for _, l := range l {
 		s := x.names[l.Name]
 		switch {
 		case s == nil && (x.full || len(x.names) == mostShelves):
@@ -66,7 +71,7 @@ func (x *index) add(e *entry) {
 			if x.names == nil {
 				x.names = map[string]*shelf{}
 			}
-			x.names[l.Name] = s
+			x.names[strings.Clone(l.Name)] = s
 		}
 		s.alerts++
 		switch {
@@ -86,7 +91,7 @@ func (s *shelf) add(value string, slot uint32) {
 			return
 		}
 		in = &listing{}
-		s.values[value] = in
+		s.values[strings.Clone(value)] = in
 	}
 	in.slots = append(in.slots, slot)
 	in.alive++
@@ -104,7 +109,7 @@ func (x *index) reopen(s *shelf, name string) {
 		if e == nil {
 			continue
 		}
-		if value := e.alert.Labels.Get(name); value != "" {
+		if value := x.packed(e).get(name); value != "" {
 			s.add(value, uint32(slot)) //nolint:gosec // see add
 		}
 		if s.values == nil {
@@ -123,7 +128,9 @@ func (x *index) remove(e *entry) {
 		x.slots, x.free, x.names, x.full = nil, nil, nil, false
 		return
 	}
-	for _, l := range e.alert.Labels {
+	x.labels = x.packed(e).labels(x.labels[:0])
+	defer clear(x.labels)
+	for _, l := range x.labels {
 		s := x.names[l.Name]
 		if s == nil {
 			continue
@@ -149,7 +156,7 @@ func (x *index) tidy(in *listing, l Label) {
 	slices.Sort(in.slots)
 	kept := make([]uint32, 0, in.alive)
 	for _, slot := range slices.Compact(in.slots) {
-		if e := x.slots[slot]; e != nil && e.alert.Labels.Get(l.Name) == l.Value {
+		if e := x.slots[slot]; e != nil && x.packed(e).get(l.Name) == l.Value {
 			kept = append(kept, slot)
 		}
 	}

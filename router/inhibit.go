@@ -58,12 +58,12 @@ func newInhibition(rules []InhibitRule) inhibition {
 	return in
 }
 
-// meet finds out on which sides of which rules the alert is, and forgets what was known of it.
-func (in *inhibition) meet(e *entry) {
+// meet finds out on which sides of which rules the alert with these labels is, and forgets what was known of it.
+func (in *inhibition) meet(e *entry, l Labels) {
 	e.sides = nil
 	s := &in.sides
-	s.source = in.sources.match(s.source[:0], e.alert.Labels)
-	s.target = in.targets.match(s.target[:0], e.alert.Labels)
+	s.source = in.sources.match(s.source[:0], l)
+	s.target = in.targets.match(s.target[:0], l)
 	if len(s.source)+len(s.target) == 0 {
 		return
 	}
@@ -84,13 +84,13 @@ func (in *inhibition) meet(e *entry) {
 }
 
 // began says that the alert fires.
-func (in *inhibition) began(e *entry) {
+func (in *inhibition) began(e *entry, l Labels) {
 	if e.sides == nil {
 		return
 	}
 	for _, i := range e.sides.source {
 		r := in.rules[i]
-		key := r.key(e.alert.Labels)
+		key := r.key(l)
 		c := r.sources[key]
 		if c == nil {
 			c = &choir{place: map[*entry]int{}}
@@ -104,13 +104,13 @@ func (in *inhibition) began(e *entry) {
 }
 
 // ceased says that the alert fires no longer.
-func (in *inhibition) ceased(e *entry) {
+func (in *inhibition) ceased(e *entry, l Labels) {
 	if e.sides == nil {
 		return
 	}
 	for _, i := range e.sides.source {
 		r := in.rules[i]
-		key := r.key(e.alert.Labels)
+		key := r.key(l)
 		c := r.sources[key]
 		if c == nil {
 			continue
@@ -131,9 +131,9 @@ func (in *inhibition) ceased(e *entry) {
 	}
 }
 
-// by returns an alert that keeps this one quiet at now, and the rule by which it does; nil: none does. As in Alertmanager
+// by returns an alert that keeps this one, of these labels, quiet at now, and the rule by which it does; nil: none does. As in Alertmanager
 // the first rule counts, and one source of it.
-func (in *inhibition) by(t *Table, e *entry, now time.Time) (source *entry, name string) {
+func (in *inhibition) by(t *Table, e *entry, l Labels, now time.Time) (source *entry, name string) {
 	if e.sides == nil {
 		return nil, ""
 	}
@@ -142,13 +142,13 @@ func (in *inhibition) by(t *Table, e *entry, now time.Time) (source *entry, name
 		if len(r.sources) == 0 {
 			continue
 		}
-		c := r.sources[r.key(e.alert.Labels)]
+		c := r.sources[r.key(l)]
 		if c == nil {
 			continue
 		}
 		_, twoSided := slices.BinarySearch(e.sides.source, i)
 		for _, s := range c.sources {
-			if !r.agree(s.alert.Labels, e.alert.Labels) || !t.fires(s, now) {
+			if p, fires := t.fires(s, now); !fires || !r.agree(p, l) {
 				continue
 			}
 			if twoSided {
@@ -173,16 +173,16 @@ func (r *rule) key(l Labels) uint64 {
 	return h.Sum64()
 }
 
-func (r *rule) agree(a, b Labels) bool {
-	return !slices.ContainsFunc(r.Equal, func(name string) bool { return a.Get(name) != b.Get(name) })
+func (r *rule) agree(p packed, l Labels) bool {
+	return !slices.ContainsFunc(r.Equal, func(name string) bool { return p.get(name) != l.Get(name) })
 }
 
-// fires reports whether the entry's alert fires at now.
-func (t *Table) fires(e *entry, now time.Time) bool {
+// fires reports whether the entry's alert fires at now, and returns its text.
+func (t *Table) fires(e *entry, now time.Time) (p packed, fires bool) {
 	s := t.shard(e.key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return !e.alert.Ended && !e.alert.ResolvedAt(now)
+	return s.packed(e), e.firesAt(now)
 }
 
 // A Mute says why an alert is told to nobody, in the words of Alertmanager's metrics. The zero Mute is that it is told.
@@ -196,14 +196,14 @@ const (
 	Silenced     Mute = "silence"
 )
 
-// muted says why the alert must not be told by the node's route; hours is what the route's time intervals say.
-func (r *Router) muted(hours Mute, e *entry, now time.Time) Mute {
-	switch source, _ := r.inhibition.by(r.table, e, now); {
+// muted says why the alert with these labels must not be told by the node's route; hours is what the route's time intervals say.
+func (r *Router) muted(hours Mute, e *entry, l Labels, now time.Time) Mute {
+	switch source, _ := r.inhibition.by(r.table, e, l, now); {
 	case source != nil:
 		return Inhibited
 	case hours != "":
 		return hours
-	case r.silences.mute(e.alert.Labels, now):
+	case r.silences.mute(l, now):
 		return Silenced
 	}
 	return ""
@@ -225,8 +225,8 @@ func (r *Router) Suppressed(l Labels, now time.Time) (silencedBy, inhibitedBy []
 	defer r.mu.RUnlock()
 	silencedBy = r.silences.silencedBy(l, now)
 	if e != nil {
-		if source, _ := r.inhibition.by(r.table, e, now); source != nil {
-			inhibitedBy = []string{fmt.Sprintf("%016x", source.alert.Labels.Fingerprint())}
+		if source, _ := r.inhibition.by(r.table, e, l, now); source != nil {
+			inhibitedBy = []string{fmt.Sprintf("%016x", r.table.packed(source).fingerprint())}
 		}
 	}
 	return silencedBy, inhibitedBy
@@ -239,12 +239,13 @@ func (r *Router) InhibitedBy(l Labels, now time.Time) *Alert {
 		return nil
 	}
 	r.mu.RLock()
-	source, _ := r.inhibition.by(r.table, e, now)
+	source, _ := r.inhibition.by(r.table, e, l, now)
 	r.mu.RUnlock()
 	if source == nil {
 		return nil
 	}
-	a, _ := r.table.read(source)
+	a := new(Alert)
+	r.table.readTo(a, new(page), source)
 	return a
 }
 

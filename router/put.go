@@ -1,6 +1,9 @@
 package router
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Change says what a report changed about an alert.
 type Change string
@@ -24,67 +27,73 @@ const (
 func (t *Table) put(a *Alert, now time.Time) (*entry, Change) {
 	in := *a
 	in.UpdatedAt, in.StartsAt, in.EndsAt = now.Round(0), a.StartsAt.Round(0), a.EndsAt.Round(0)
-	key := t.hash(in.Labels)
+	key := in.hash
+	if key == 0 {
+		key = t.hash(in.Labels)
+	}
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	e := s.find(key, in.Labels)
+	e, tail := s.find(key, in.Labels)
 	known := e != nil && !e.forgotten
-	fired := known && !e.alert.Ended
+	fired := known && !e.over
 	if !fired && t.limit > 0 && t.named[in.Name()] >= t.limit {
 		return nil, Refusal
 	}
-	next := in
-	if known {
-		next = succeed(&e.alert, &in, now)
+	if e == nil {
+		in.Ended = in.ResolvedAt(now)
+		e = t.add(s, key, &in)
+		t.changed(e, fired, FirstSeen)
+		return e, FirstSeen
 	}
-	next.Ended = next.ResolvedAt(now)
-
 	if !known {
-		if e == nil {
-			e = &entry{key: key}
-			e.alert = next.copied(t.texts.text, t.texts.link)
-			t.add(s, e)
-		} else {
-			e.alert, e.forgotten = next.copied(t.texts.text, t.texts.link), false
-		}
+		in.Ended = in.ResolvedAt(now)
+		t.say(s, e, tail, &in)
+		e.take(in.period())
+		e.over, e.forgotten = in.Ended, false
 		t.size.Add(1)
-		e.alert.fingerprint, e.alert.hash = in.Fingerprint(), in.Hash()
-		t.changed(s, e, fired, FirstSeen)
+		t.changed(e, fired, FirstSeen)
 		return e, FirstSeen
 	}
 
+	old, report := e.period(), in.period()
+	next, text := old.succeed(&report, now)
+	ended := next.over(now)
+	differs := next.shifts(&old)
+	if text && t.say(s, e, tail, &in) {
+		differs = true
+	}
 	change := Refreshed
 	switch {
-	case fired && next.Ended:
+	case fired && ended:
 		change = Resolved
-	case !fired && !next.Ended:
+	case !fired && !ended:
 		change = Refired
-	case next.differs(&e.alert), next.Ended && !next.EndsAt.Equal(e.alert.EndsAt):
+	case differs, ended && !next.ends.Equal(old.ends):
 		change = Changed
 	}
-	e.alert.update(&next, &t.texts)
-	t.changed(s, e, fired, change)
+	e.take(next)
+	e.over = ended
+	t.changed(e, fired, change)
 	return e, change
 }
 
-// update takes over everything but the identity, and the text that has not changed.
-func (a *Alert) update(next *Alert, own *interner) {
-	if !a.Annotations.Equal(next.Annotations) {
-		a.Annotations = next.Annotations.copied(own.text)
+// say takes over the text of an alert, whose labels are the entry's, and reports whether it is another. The caller holds the
+// lock.
+func (t *Table) say(s *shard, e *entry, tail int, a *Alert) bool {
+	p := s.packed(e)
+	if p.equalRest(tail, a) {
+		return false
 	}
-	if a.GeneratorURL != next.GeneratorURL {
-		a.GeneratorURL = own.link(next.GeneratorURL)
-	}
-	a.StartsAt, a.EndsAt, a.UpdatedAt = next.StartsAt, next.EndsAt, next.UpdatedAt
-	a.Timeout, a.Ended = next.Timeout, next.Ended
+	e.text = t.packer.repack(p, tail, a)
+	return true
 }
 
 // changed keeps the books after the entry took a report in; fired says whether it fired before. The caller holds the
 // lock.
-func (t *Table) changed(s *shard, e *entry, fired bool, change Change) {
-	fires := !e.alert.Ended
+func (t *Table) changed(e *entry, fired bool, change Change) {
+	fires := !e.over
 	if change != Refreshed {
 		e.committed = false
 		t.fresh = append(t.fresh, e)
@@ -102,8 +111,10 @@ func (t *Table) count(e *entry, fires bool) {
 	if t.limit <= 0 {
 		return
 	}
-	name := e.alert.Name()
+	name := packed{e.text, t.packer.words}.get("alertname")
 	switch {
+	case fires && t.named[name] == 0:
+		t.named[strings.Clone(name)] = 1 // the text it is a view of may go
 	case fires:
 		t.named[name]++
 	case t.named[name] > 1:

@@ -13,6 +13,7 @@ func (r *Router) Receive(alerts []*Alert, now time.Time) []Effect {
 	now = now.Round(0)
 	r.out = slices.Grow(r.out, 3*len(alerts)) // a new alert is stored, joins a group, and may begin it
 	r.begin(now)
+	r.reserve(alerts)
 	for _, a := range alerts {
 		a.Complete(now, r.opts.ResolveTimeout)
 		e, change := r.table.put(a, now)
@@ -26,6 +27,26 @@ func (r *Router) Receive(alerts []*Alert, now time.Time) []Effect {
 	return r.effects()
 }
 
+// reserve makes room for the alerts of the effects of these reports.
+func (r *Router) reserve(alerts []*Alert) {
+	var pairs, text int
+	for _, a := range alerts {
+		p, t := a.room()
+		pairs, text = pairs+p, text+t
+	}
+	r.copies.reserve(len(alerts), pairs, text)
+}
+
+// room is what the alert takes of a page, or a little more: how many pairs, and how much text.
+func (a *Alert) room() (pairs, text int) {
+	for i := range a.Annotations {
+		if n := len(a.Annotations[i].Value); n >= longSentence {
+			text += n
+		}
+	}
+	return len(a.Labels) + len(a.Annotations), text
+}
+
 // begin is what comes before all news: ends that are overdue, and the rhythms' finding their place.
 func (r *Router) begin(now time.Time) {
 	r.forget.begin(now)
@@ -36,7 +57,7 @@ func (r *Router) begin(now time.Time) {
 
 // place takes the entry to the groups of its routes.
 func (r *Router) place(e *entry, change Change, now time.Time) {
-	a, _ := r.table.read(e)
+	a := r.read(e)
 	if change != Refreshed {
 		r.emit(Stored{a, change})
 	} else if !a.Ended {
@@ -45,13 +66,13 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 	switch change {
 	case FirstSeen, Refired:
 		if change == FirstSeen {
-			r.inhibition.meet(e)
+			r.inhibition.meet(e, a.Labels)
 		}
 		if !a.Ended {
-			r.fires(e)
+			r.fires(e, a.Labels)
 		}
 	case Resolved:
-		r.ended(e, now)
+		r.ended(e, a.Labels, now)
 	}
 	for _, n := range r.match(a.Labels) {
 		g := r.groupFor(n, a)
@@ -62,7 +83,7 @@ func (r *Router) place(e *entry, change Change, now time.Time) {
 		entered := g.join(e)
 		switch {
 		case !a.Ended && (entered || change != Refreshed):
-			r.emit(Joined{g.Group, a, change, r.muted(r.hours(n, now), e, now)})
+			r.emit(Joined{g.Group, a, change, r.muted(r.hours(n, now), e, a.Labels, now)})
 		case change == Resolved:
 			r.emit(Left{g.Group, a, change})
 		}
@@ -100,7 +121,7 @@ func (r *Router) open(n *node, a *Alert, now time.Time) *group {
 		Interval: o.GroupInterval,
 		Cleared:  now,
 	}}
-	r.settle(g, n, slices.Clone(r.pairs))
+	r.settle(g, n, r.pairs.copied(r.table.packer.words.own))
 	return g
 }
 

@@ -26,11 +26,13 @@ func (r *Router) SetRoutes(o Options, now time.Time) []Effect {
 	for _, g := range old {
 		m.idle[g] = r.idle(g, now)
 		for _, e := range g.members {
-			m.was[e] = e.groups
+			if m.was[e] == nil {
+				m.was[e] = slices.Collect(e.groups)
+			}
 		}
 	}
 	for e := range m.was {
-		e.groups = nil
+		e.enrol(nil)
 	}
 	for _, g := range old {
 		m.former = append(m.former, former{g, g.Group})
@@ -54,13 +56,15 @@ func (r *Router) idle(g *group, now time.Time) bool {
 	if g.round != nil || len(integrations) == 0 {
 		return false
 	}
+	var l Labels
 	firing := make([]uint64, 0, len(g.members))
 	hours := r.hours(g.node, now)
 	for _, e := range g.members {
-		if !r.table.fires(e, now) || r.muted(hours, e, now) != "" {
+		p, fires := r.table.fires(e, now)
+		if l = p.labels(l[:0]); !fires || r.muted(hours, e, l, now) != "" {
 			return false
 		}
-		firing = append(firing, e.alert.Hash())
+		firing = append(firing, e.key)
 	}
 	slices.Sort(firing)
 	return !slices.ContainsFunc(integrations, func(i Integration) bool {
@@ -153,13 +157,16 @@ func (r *Router) regroup(m *move, now time.Time) {
 	r.groups = map[string]*group{}
 	r.agenda, r.throng = agenda[*group]{}, throng{}
 	m.index(r)
+	var a Alert
+	var room page
 	for _, e := range r.table.sorted() {
-		a, _ := r.table.read(e)
-		if r.inhibition.meet(e); !a.Ended {
-			r.inhibition.began(e)
+		room.empty()
+		r.table.readTo(&a, &room, e)
+		if r.inhibition.meet(e, a.Labels); !a.Ended {
+			r.inhibition.began(e, a.Labels)
 		}
 		for _, n := range r.match(a.Labels) {
-			r.resettle(m, n, e, a, now)
+			r.resettle(m, n, e, &a, now)
 		}
 	}
 	ids := map[string]string{}
@@ -253,7 +260,7 @@ func (r *Router) resettle(m *move, n *node, e *entry, a *Alert, now time.Time) {
 		if m.idle[g] && !r.opts.Steady[g.Receiver] {
 			g.Group = g.rephase(now)
 		}
-		r.settle(g, n, slices.Clone(r.pairs))
+		r.settle(g, n, r.pairs.copied(r.table.packer.words.own))
 		m.kept[g] = true
 	default:
 		g = r.open(n, a, now)
@@ -310,18 +317,20 @@ func (r *Router) announce(m *move, now time.Time) {
 		before[f.group] = f.before
 	}
 	for _, e := range r.table.sorted() {
-		a, _ := r.table.read(e)
-		if len(m.was[e]) == 0 || a.Ended {
+		if len(m.was[e]) == 0 || e.over || slices.EqualFunc(m.was[e], slices.Collect(e.groups), func(was, is membership) bool {
+			return was.group == is.group
+		}) {
 			continue
 		}
+		a := r.read(e)
 		for _, f := range m.was[e] {
-			if e.member(f.group) < 0 {
+			if !e.member(f.group) {
 				r.emit(Left{before[f.group], a, Regrouped})
 			}
 		}
-		for _, g := range e.groups {
+		for g := range e.groups {
 			if !m.wasMember(e, g.group) {
-				r.emit(Joined{g.group.Group, a, Regrouped, r.muted(r.hours(g.group.node, now), e, now)})
+				r.emit(Joined{g.group.Group, a, Regrouped, r.muted(r.hours(g.group.node, now), e, a.Labels, now)})
 			}
 		}
 	}

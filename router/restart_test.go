@@ -142,7 +142,7 @@ func audit(t *testing.T, r *Router) {
 			t.Errorf("%s speaks at %s, which its anchor %s does not tell", g.Key, g.Next, g.Anchor)
 		}
 		for i, e := range g.members {
-			if at := e.member(g); at < 0 || e.groups[at].at != i {
+			if at := e.place(g); at == nil || int(*at) != i {
 				t.Errorf("member %d of %s does not know its place", i, g.Key)
 			}
 		}
@@ -150,10 +150,10 @@ func audit(t *testing.T, r *Router) {
 	fire := map[string]int{}
 	for e := range r.table.entries() {
 		a, _ := r.table.read(e)
-		if e.forgotten && len(e.groups) == 0 {
+		if e.forgotten && e.group == nil {
 			t.Errorf("%s is forgotten, and yet here", a.Labels)
 		}
-		for _, m := range e.groups {
+		for m := range e.groups {
 			if r.groups[m.group.ID] != m.group || m.group.members[m.at] != e {
 				t.Errorf("%s believes to be in %s", a.Labels, m.group.Key)
 			}
@@ -166,13 +166,13 @@ func audit(t *testing.T, r *Router) {
 		for _, n := range r.match(a.Labels) {
 			want = append(want, n.id)
 		}
-		for _, m := range e.groups {
+		for m := range e.groups {
 			got = append(got, m.group.RouteID)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s is in groups of %v, want %v", a.Labels, got, want)
 		}
-		if e.queued.IsZero() && !a.EndsAt.IsZero() {
+		if e.queued == notQueued && !a.EndsAt.IsZero() {
 			t.Errorf("%s never expires", a.Labels)
 		}
 	}

@@ -9,19 +9,17 @@ func (t *Table) Load(a *Alert) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.find(key, a.Labels)
-	fired := e != nil && !e.alert.Ended
+	e, tail := s.find(key, a.Labels)
+	fired := e != nil && !e.over
 	if e == nil {
-		e = &entry{key: key}
-		e.alert = a.copied(t.texts.text, t.texts.link)
-		t.add(s, e)
-		t.size.Add(1)
+		e = t.add(s, key, a)
 	} else {
-		e.alert.update(a, &t.texts)
+		t.say(s, e, tail, a)
+		e.take(a.period())
+		e.over = a.Ended
 	}
-	e.alert.fingerprint, e.alert.hash = e.alert.Labels.Fingerprint(), e.alert.Labels.Hash()
 	e.committed = true
-	if fires := !e.alert.Ended; fires != fired {
+	if fires := !e.over; fires != fired {
 		t.count(e, fires)
 	}
 }
@@ -31,13 +29,13 @@ func (t *Table) Load(a *Alert) {
 func (t *Table) restored(now time.Time, resolveTimeout time.Duration) {
 	least := now.Add(resolveTimeout).Round(0)
 	t.each(func(e *entry) {
-		switch a := &e.alert; {
-		case a.Ended && a.EndsAt.After(now):
-			a.EndsAt = now.Round(0) // what ended stays ended, though the clock came back behind
-		case !a.Ended && !a.EndsAt.IsZero() && a.EndsAt.Before(least):
-			a.EndsAt = least
+		switch end := e.ends.time(); {
+		case e.over && end.After(now):
+			e.ends = momentOf(now) // what ended stays ended, though the clock came back behind
+		case !e.over && !end.IsZero() && end.Before(least):
+			e.ends = momentOf(least)
 		}
-		if !e.alert.Ended {
+		if !e.over {
 			t.appoint(e)
 		}
 	})
@@ -47,7 +45,7 @@ func (t *Table) restored(now time.Time, resolveTimeout time.Duration) {
 // is still the member of a group stays there.
 func (t *Table) forgetBefore(at time.Time) {
 	t.each(func(e *entry) {
-		if a := &e.alert; a.Ended && !a.EndsAt.After(at) && a.UpdatedAt.Before(at) && !e.forgotten {
+		if e.over && !e.ends.time().After(at) && e.updated.time().Before(at) && !e.forgotten {
 			e.forgotten = true
 			t.size.Add(-1)
 		}
@@ -57,14 +55,14 @@ func (t *Table) forgetBefore(at time.Time) {
 // shift moves every instant that was measured by our clock, which was set by so much. What was left to fire of each
 // alert is left after it.
 func (t *Table) shift(by time.Duration) {
-	t.expiries = agenda[*entry]{}
+	t.expiries = queue{}
 	t.each(func(e *entry) {
-		if !e.alert.EndsAt.IsZero() {
-			e.alert.EndsAt = e.alert.EndsAt.Add(by)
+		if !e.ends.zeroInstant() {
+			e.ends = momentOf(e.ends.time().Add(by))
 		}
-		e.alert.UpdatedAt = e.alert.UpdatedAt.Add(by)
-		e.queued = time.Time{}
-		if !e.alert.Ended {
+		e.updated = momentOf(e.updated.time().Add(by))
+		e.queued = notQueued
+		if !e.over {
 			t.appoint(e)
 		}
 	})

@@ -97,6 +97,7 @@ type Router struct {
 	forget, sweep grid
 	flown         uint64 // notifications so far
 	out           []Effect
+	copies        copies // of the alerts in out
 
 	// Reused from call to call.
 	found []*node
@@ -292,30 +293,37 @@ func (r *Router) elapsed(now time.Time, flushes int) []Effect {
 // expire ends the alerts that nobody renewed.
 func (r *Router) expire(now time.Time) {
 	for _, e := range r.table.expire(now) {
-		a, _ := r.table.read(e)
+		a := r.read(e)
 		r.emit(Stored{a, Expired})
-		r.ended(e, now)
-		for _, m := range e.groups {
+		r.ended(e, a.Labels, now)
+		for m := range e.groups {
 			r.emit(Left{m.group.Group, a, Expired})
 		}
 	}
 }
 
 // fires and ended say of an alert that it began to fire, or ceased, to what depends on it.
-func (r *Router) fires(e *entry) {
-	r.inhibition.began(e)
-	r.began(e)
+func (r *Router) fires(e *entry, l Labels) {
+	r.inhibition.began(e, l)
+	r.began(e, l)
 }
 
-func (r *Router) ended(e *entry, now time.Time) {
-	r.inhibition.ceased(e)
+func (r *Router) ended(e *entry, l Labels, now time.Time) {
+	r.inhibition.ceased(e, l)
 	r.ceased(e, now)
+}
+
+// read returns the alert as it is now, for the effects of this call.
+func (r *Router) read(e *entry) *Alert {
+	a := r.copies.next()
+	r.table.readTo(a, &r.copies.page, e)
+	return a
 }
 
 func (r *Router) emit(e Effect) { r.out = append(r.out, e) }
 
 func (r *Router) effects() []Effect {
 	out := r.out
-	r.out = nil
+	r.out, r.copies = nil, copies{}
 	return out
 }

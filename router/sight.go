@@ -26,6 +26,7 @@ type Sight struct {
 	SilencedBy  []string // in the order in which we learned of them
 	InhibitedBy []uint64 // the fingerprint of an alert, or none
 
+	page     page
 	silences []*silence
 	touched  uint64 // what fetch read, so that it is read
 }
@@ -34,18 +35,8 @@ type Sight struct {
 // reader takes, and nothing is copied but one alert. It is weakly consistent: what changes meanwhile may be seen or not.
 func (r *Router) See(ask Ask) iter.Seq[*Sight] {
 	return func(yield func(*Sight) bool) {
-		var s Sight
 		ask := ask.remembering()
-		near := make([]Alert, fetched)
-		for some := range slices.Chunk(r.asked(&ask), fetched) {
-			s.touched += r.fetch(near, some)
-			for i, f := range some {
-				s.Alert = near[i]
-				if r.see(&s, f.entry, &ask) && !yield(&s) {
-					return
-				}
-			}
-		}
+		r.seeThese(r.asked(&ask), &ask, yield)
 	}
 }
 
@@ -58,11 +49,13 @@ func (r *Router) SeeGroups(ask Ask) iter.Seq2[View, iter.Seq[*Sight]] {
 			s       Sight
 			members []*entry
 			rows    []row
+			room    Labels
 		)
 		alerts := func(yield func(*Sight) bool) {
-			rows = r.rows(rows[:0], members, &ask)
+			rows, room = r.rows(rows[:0], room[:0], members, &ask)
 			for i := range rows {
-				r.table.copyTo(&s.Alert, rows[i].entry)
+				s.page.empty()
+				rows[i].unpack(r.table, &s)
 				if r.seeMember(&s, rows[i].entry, &ask) && !yield(&s) {
 					return
 				}
@@ -125,7 +118,7 @@ func (r *Router) seeMember(s *Sight, e *entry, ask *Ask) bool {
 // hear fills in the receivers. The caller holds the lock.
 func (s *Sight) hear(e *entry) {
 	s.Receivers = s.Receivers[:0]
-	for _, m := range e.groups {
+	for m := range e.groups {
 		s.Receivers = append(s.Receivers, m.group.Receiver)
 	}
 }
@@ -134,38 +127,38 @@ func (s *Sight) hear(e *entry) {
 // to be still near when they are read.
 const fetched = 32
 
+// A looked is an alert whose text is still packed.
+type looked struct {
+	alert  Alert
+	packed packed
+}
+
 // fetch copies the alerts of these entries. In the order of fingerprints the next alert is never near the last one, and a
 // reader would wait for memory a dozen times for each, one time after the other. What is near each other here and does not
 // depend on what was read right before is waited for once. fetch also touches what is to be read of them, text and groups;
 // what it returns means nothing.
-func (r *Router) fetch(to []Alert, from []finding) (touched uint64) {
+func (r *Router) fetch(to []looked, from []finding) (touched uint64) {
 	for _, f := range from {
 		touched += f.entry.key
 	}
+	var known bool
 	for i, f := range from {
-		r.table.copyTo(&to[i], f.entry)
+		to[i].packed = r.table.look(&to[i].alert, f.entry, &known)
 	}
 	r.mu.RLock()
 	for _, f := range from {
-		for _, m := range f.entry.groups {
+		for m := range f.entry.groups {
 			touched += uint64(len(m.group.Receiver))
 		}
 	}
 	r.mu.RUnlock()
 	for i := range from {
-		touched += to[i].Labels.touch() + to[i].Annotations.touch()
-	}
-	return touched
-}
-
-// touch reads a little of every text.
-func (l Labels) touch() (sum uint64) {
-	for i := range l {
-		if v := l[i].Value; v != "" {
-			sum += uint64(v[0]) + uint64(v[len(v)-1])
+		const line = 64 // bytes that memory gives at once
+		for text := to[i].packed.text; len(text) > 0; text = text[min(line, len(text)):] {
+			touched += uint64(text[0])
 		}
 	}
-	return sum
+	return touched
 }
 
 // stand fills in what keeps the alert quiet. The caller holds the lock.
@@ -175,8 +168,8 @@ func (r *Router) stand(s *Sight, e *entry, now time.Time) {
 	for _, by := range s.silences {
 		s.SilencedBy = append(s.SilencedBy, by.ID)
 	}
-	if source, _ := r.inhibition.by(r.table, e, now); source != nil {
-		s.InhibitedBy = append(s.InhibitedBy, source.alert.Fingerprint())
+	if source, _ := r.inhibition.by(r.table, e, s.Alert.Labels, now); source != nil {
+		s.InhibitedBy = append(s.InhibitedBy, r.table.packed(source).fingerprint())
 	}
 }
 
@@ -247,9 +240,7 @@ func (r *Router) asked(ask *Ask) []finding {
 		if a.entry == b.entry {
 			return 0
 		}
-		x, _ := r.table.read(a.entry)
-		y, _ := r.table.read(b.entry)
-		return x.Labels.Compare(y.Labels)
+		return r.table.labels(a.entry).Compare(r.table.labels(b.entry))
 	})
 	if known { // one may have been guessed twice
 		all = slices.CompactFunc(all, func(a, b finding) bool { return a.entry == b.entry })
@@ -334,7 +325,7 @@ func (r *Router) groupsOf(entries []*entry) []*group {
 	for some := range slices.Chunk(entries, lockFor) {
 		r.mu.RLock()
 		for _, e := range some {
-			for _, m := range e.groups {
+			for m := range e.groups {
 				if _, known := met[m.group]; !known {
 					met[m.group] = struct{}{}
 					groups = append(groups, m.group)
@@ -355,19 +346,37 @@ type row struct {
 	has           uint8 // 2: a job, 1: an instance; more come first
 	labels        Labels
 	entry         *entry
+
+	packed packed
+	tail   int // where the labels end
 }
 
-// rows appends those of the members that are asked for, in the order of a notification.
-func (r *Router) rows(rows []row, members []*entry, ask *Ask) []row {
-	var a Alert
+// unpack makes the sight's alert that of the row. Its times are those of now.
+func (w *row) unpack(t *Table, s *Sight) {
+	var known bool
+	t.look(&s.Alert, w.entry, &known)
+	s.Alert.Labels = w.labels
+	s.page.unpackRest(w.packed, w.tail, &s.Alert)
+}
+
+// rows appends those of the members that are asked for, in the order of a notification, and their labels to room.
+func (r *Router) rows(rows []row, room Labels, members []*entry, ask *Ask) ([]row, Labels) {
+	var (
+		a     Alert
+		known bool
+	)
 	for _, e := range members {
-		r.table.copyTo(&a, e)
-		if a.over(ask.Now) || !ask.Labels.matches(a.Labels) {
+		p := r.table.look(&a, e, &known)
+		if a.over(ask.Now) || !ask.Labels.meets(p) {
 			continue
 		}
+		var tail int
+		from := len(room)
+		room, tail = p.labelsAndTail(room)
+		a.Labels = room[from:len(room):len(room)]
 		job, hasJob := a.Labels.lookup("job")
 		instance, hasInstance := a.Labels.lookup("instance")
-		w := row{job: job, instance: instance, labels: a.Labels, entry: e}
+		w := row{job: job, instance: instance, labels: a.Labels, entry: e, packed: p, tail: tail}
 		if hasJob {
 			w.has |= 2
 		}
@@ -391,16 +400,7 @@ func (r *Router) rows(rows []row, members []*entry, ask *Ask) []row {
 		}
 		return a.labels.Compare(b.labels)
 	})
-	return rows
-}
-
-// copyTo copies what the entry holds now, and reports whether the table has forgotten it.
-func (t *Table) copyTo(a *Alert, e *entry) (forgotten bool) {
-	s := t.shard(e.key)
-	s.mu.RLock()
-	*a, forgotten = e.alert, e.forgotten
-	s.mu.RUnlock()
-	return forgotten
+	return rows, room
 }
 
 // pick appends those of the entries that the filter matches and the table knows.
@@ -408,10 +408,10 @@ func (t *Table) pick(all []finding, entries []*entry, f *Filter) []finding {
 	for _, e := range entries {
 		s := t.shard(e.key)
 		s.mu.RLock()
-		fingerprint, labels, forgotten := e.alert.Fingerprint(), e.alert.Labels, e.forgotten
+		p, forgotten := s.packed(e), e.forgotten
 		s.mu.RUnlock()
-		if !forgotten && f.matches(labels) {
-			all = append(all, finding{fingerprint, e})
+		if !forgotten && f.meets(p) {
+			all = append(all, finding{p.fingerprint(), e})
 		}
 	}
 	return all
@@ -422,25 +422,26 @@ func (t *Table) pickAll(f *Filter) (all []finding) {
 	if f == nil {
 		all = make([]finding, 0, t.Len()+t.Len()/64)
 	}
-	var (
-		some   []finding
-		labels []Labels
-	)
+	type candidate struct {
+		packed
+		entry *entry
+	}
+	var some []candidate
 	for i := range t.shards {
 		s := &t.shards[i]
-		some, labels = some[:0], labels[:0]
+		some = some[:0]
 		s.mu.RLock()
 		for _, e := range s.entries {
 			for ; e != nil; e = e.next {
 				if !e.forgotten {
-					some, labels = append(some, finding{e.alert.Fingerprint(), e}), append(labels, e.alert.Labels)
+					some = append(some, candidate{s.packed(e), e})
 				}
 			}
 		}
 		s.mu.RUnlock()
-		for n, found := range some {
-			if f.matches(labels[n]) {
-				all = append(all, found)
+		for _, c := range some {
+			if f.meets(c.packed) {
+				all = append(all, finding{c.fingerprint(), c.entry})
 			}
 		}
 	}

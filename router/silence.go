@@ -399,8 +399,8 @@ func (r *Router) Unsilenced(ended []Silence, wanted func(receiver string) bool, 
 		f := Flushed{Group: g.Group, At: now}
 		hours, news := r.hours(g.node, now), false
 		for _, e := range g.members {
-			a, _ := r.table.read(e)
-			if a.Ended || r.muted(hours, e, now) != "" {
+			a := r.read(e)
+			if a.Ended || r.muted(hours, e, a.Labels, now) != "" {
 				continue
 			}
 			f.Firing = append(f.Firing, a)
@@ -417,8 +417,12 @@ func (r *Router) Unsilenced(ended []Silence, wanted func(receiver string) bool, 
 // watch finds the firing alerts with the last of which a silence is to end.
 func (r *Router) watch(s *silence) {
 	s.awaited = map[*entry]struct{}{}
+	var l Labels
 	for e := range r.table.entries() {
-		if a, ok := r.table.read(e); ok && !a.Ended && s.matches(a.Labels) {
+		if e.forgotten || e.over {
+			continue
+		}
+		if l = r.table.packedHere(e).labels(l[:0]); s.matches(l) {
 			s.awaited[e] = struct{}{}
 		}
 	}
@@ -426,9 +430,9 @@ func (r *Router) watch(s *silence) {
 }
 
 // began notes for the silences that wait for alerts to resolve that one more fires.
-func (r *Router) began(e *entry) {
+func (r *Router) began(e *entry, l Labels) {
 	for _, s := range r.silences.watched {
-		if s.matches(e.alert.Labels) {
+		if s.matches(l) {
 			s.awaited[e] = struct{}{}
 		}
 	}

@@ -54,6 +54,12 @@ func (t *Table) Put(a *Alert, now time.Time) (*Alert, Change) {
 	return stored, change
 }
 
+func (t *Table) read(e *entry) (a *Alert, known bool) {
+	a = new(Alert)
+	known = t.readTo(a, new(page), e)
+	return a, known
+}
+
 func (t *Table) Expired(now time.Time) []*Alert {
 	var ended []*Alert
 	for _, e := range t.expire(now) {
@@ -251,6 +257,30 @@ func TestCollidingAlertsAreTwo(t *testing.T) {
 		if table.Get(Labels{{"alertname", name}}) != nil || table.Len() != 2-i {
 			t.Errorf("%s was not forgotten: %d left", name, table.Len())
 		}
+	}
+}
+
+// The parts together are the table.
+func TestThePartsAreTheWhole(t *testing.T) {
+	table := newTable(0, Labels.Hash)
+	for _, a := range clusterAlerts(1000) {
+		table.put(a, began)
+	}
+	want := map[uint64]int{}
+	for a := range table.All() {
+		want[a.Fingerprint()]++
+	}
+	got := map[uint64]int{}
+	for n := range Parts {
+		for a := range table.Part(n) {
+			if !reflect.DeepEqual(a, table.Get(a.Labels)) {
+				t.Errorf("%+v, want %+v", a, table.Get(a.Labels))
+			}
+			got[a.Fingerprint()]++
+		}
+	}
+	if len(got) != 1000 || !maps.Equal(got, want) {
+		t.Errorf("%d alerts in parts, want %d", len(got), len(want))
 	}
 }
 

@@ -45,8 +45,10 @@ func (r *Router) view(g *group) (View, bool) {
 	v := View{Group: g.Group, RouteLabels: g.node.labels}
 	members := slices.Clone(g.members)
 	r.mu.RUnlock()
+	var c copies
 	for _, e := range members {
-		a, _ := r.table.read(e)
+		a := c.next()
+		r.table.readTo(a, &c.page, e)
 		v.Alerts = append(v.Alerts, a)
 	}
 	slices.SortFunc(v.Alerts, compareAlerts)
@@ -61,9 +63,9 @@ func (r *Router) GroupsOf(l Labels) []Group {
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	groups := make([]Group, len(e.groups))
-	for i, m := range e.groups {
-		groups[i] = m.group.Group
+	var groups []Group
+	for m := range e.groups {
+		groups = append(groups, m.group.Group)
 	}
 	return groups
 }

@@ -22,6 +22,7 @@ type Ack struct {
 	Do       string   // what the button sends
 	Facts    []Fact   // the most important first: the last are left out where the page would grow too large
 	Hints    []string // what to do next
+	More     string   // the page of the incident, from this one; empty: there is none
 }
 
 // A Fact is one line of the page.
@@ -155,7 +156,7 @@ func (v *visit) page(told []string) Ack {
 	i := v.view.Incident
 	p := Ack{
 		Heading: i.ID() + " is " + string(i.Status), Title: short(i.Title, 160), Standing: standing(i), Told: told,
-		Facts: v.facts(),
+		Facts: v.facts(), More: "../incidents/" + i.ID(),
 	}
 	switch {
 	case i.Status == incident.Triggered:

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/midwatch/midwatch/draw"
 )
 
 //go:embed static/*.css static/*.js
@@ -33,6 +35,9 @@ func readAssets() (byName map[string]asset, names map[string]string) {
 	}
 	for _, e := range entries {
 		body := must(static.ReadFile("static/" + e.Name()))
+		if e.Name() == "app.css" {
+			body = append(body, draw.Style()...) // figures in pages may bring no style of their own
+		}
 		sum := sha256.Sum256(body)
 		ext := path.Ext(e.Name())
 		a := asset{

@@ -163,7 +163,7 @@ func (s *sheaf) page(told []string) Ack {
 	lines := append(append(facts[0], facts[1]...), facts[2]...)
 	p := Ack{
 		Heading: count(len(s.views), "incident"), Told: told, Facts: lines[:min(len(lines), maxLines)],
-		Standing: standings(waiting, mine+others, over),
+		Standing: standings(waiting, mine+others, over), More: "../incidents",
 	}
 	switch {
 	case waiting > 0:

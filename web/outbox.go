@@ -3,48 +3,56 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"time"
 )
 
 // Outbox is the page of messages that were written but not sent, for the quick start and the demo.
 type Outbox struct {
+	Shell
 	Count    string
 	Messages []OutboxMessage
 }
 
 // An OutboxMessage is one of them, ready to read.
 type OutboxMessage struct {
-	When, Stamp, To, Via, Subject, Body, Link string
+	ID                           string
+	When                         Moment
+	To, Via, Subject, Body, Link string
 }
 
-// maxOutbox is how many messages one page shows, and maxOutboxBody how much of each, so that a phone can open it.
+// maxOutbox is how many messages one page shows, maxOutboxBody how much of each, and maxOutboxText how much of all together,
+// so that a phone can open it.
 const (
-	maxOutbox     = 100
-	maxOutboxBody = 4000 // characters
+	maxOutbox     = 40
+	maxOutboxBody = 2000   // characters
+	maxOutboxText = 40_000 // characters; past it a message shows its subject alone
 )
 
 func (p *Pages) outbox(w http.ResponseWriter, r *http.Request) {
-	write(w, r, http.StatusOK, render("outbox", outbox(p.Outbox(), p.Now())))
+	v := &Outbox{Shell: p.frame(r, "outbox", "Outbox")}
+	v.Live = OfPages
+	v.fill(p.Outbox())
+	p.show(w, r, http.StatusOK, "outbox", v)
 }
 
-func outbox(messages []Message, now time.Time) Outbox {
-	view := Outbox{Count: fmt.Sprintf("%d messages", len(messages))}
-	switch {
-	case len(messages) == 1:
-		view.Count = "1 message"
-	case len(messages) > maxOutbox:
-		view.Count = fmt.Sprintf("%d of %d messages", maxOutbox, len(messages))
+func (v *Outbox) fill(messages []Message) {
+	v.Count = count(len(messages), "message")
+	if len(messages) > maxOutbox {
+		v.Count = fmt.Sprintf("%d of %d messages", maxOutbox, len(messages))
 		messages = messages[:maxOutbox]
 	}
+	room := maxOutboxText
 	for _, m := range messages {
 		subject := m.Subject
 		if subject == "" {
 			subject = "(no subject)"
 		}
-		view.Messages = append(view.Messages, OutboxMessage{
-			When: clock(m.At, now, time.UTC) + ", " + ago(m.At, now), Stamp: m.At.UTC().Format(time.RFC3339),
-			To: m.To, Via: m.Via, Subject: short(subject, 200), Body: short(m.Body, maxOutboxBody), Link: m.Link,
-		})
+		out := OutboxMessage{
+			ID: "m-" + m.At.UTC().Format("20060102T150405.000000"), When: v.moment(m.At), To: m.To, Via: m.Via, Subject: short(subject, 200), Link: m.Link,
+		}
+		if room > 0 {
+			out.Body = short(m.Body, min(room, maxOutboxBody))
+			room -= len(out.Body)
+		}
+		v.Messages = append(v.Messages, out)
 	}
-	return view
 }

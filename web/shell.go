@@ -54,6 +54,9 @@ type Moment struct {
 // moment is the instant for this page's reader.
 func (s *Shell) moment(t time.Time) Moment { return Moment{t, s.Now, s.Zone} }
 
+// Moment is the instant for this page's reader, for templates.
+func (s *Shell) Moment(t time.Time) Moment { return s.moment(t) }
+
 // Stamp is the instant for programs.
 func (m Moment) Stamp() string { return m.At.UTC().Format(time.RFC3339) }
 

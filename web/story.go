@@ -25,7 +25,7 @@ func storyShell(here, title string) Shell {
 
 // Stories are all of them, page by page.
 func Stories() []Story {
-	return slices.Concat(shellStories())
+	return slices.Concat(alertStories(), shellStories(), rotaStories(), nightStories(), docStories(), configStories())
 }
 
 func shellStories() []Story {

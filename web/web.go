@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -44,18 +45,28 @@ type Message struct {
 
 // Options are what the pages are made of.
 type Options struct {
-	Engine  *engine.Engine                                   // required
-	Redeem  func(token string, now time.Time) (Grant, error) // what a link allows; nil: no link is good
-	Outbox  func() []Message                                 // newest first; nil: there is no outbox page
-	Push    *Push                                            // nil: no browser can be subscribed
-	User    func(*http.Request) string                       // whom the server authenticated; empty: nobody. nil: it does not
-	News    *News                                            // who tells that something changed; nil: nobody does
-	Ending  <-chan struct{}                                  // closed when the server goes down: what streams must end. nil: never
-	Prefix  string                                           // of all routes, for cookies; it must have been stripped from requests
-	Version string                                           // at the foot of the menu
-	Dev     bool                                             // show the stories at /dev, to whoever changes the pages
-	Now     func() time.Time                                 // nil: time.Now
-	Log     *zap.Logger                                      // nil: silent
+	Engine   *engine.Engine                                   // required
+	Redeem   func(token string, now time.Time) (Grant, error) // what a link allows; nil: no link is good
+	Outbox   func() []Message                                 // newest first; nil: there is no outbox page
+	Channels func() []Channel                                 // how every way out has fared; nil: nobody knows
+	Push     *Push                                            // nil: no browser can be subscribed
+	User     func(*http.Request) string                       // whom the server authenticated; empty: nobody. nil: it does not
+	News     *News                                            // who tells that something changed; nil: nobody does
+	// Subscribe makes a calendar feed, and its secret address; nil: none can be made from pages.
+	Subscribe func(context.Context, engine.CalendarFeed) (address string, done engine.Answer)
+	// Running is the configuration that runs, and Propose says what another text would do; nil: there is no such page.
+	Running func() Running
+	Propose func(ctx context.Context, text string) Proposal
+	// What only the process knows; nil: nothing is shown of it.
+	Muted    func(routeID string) []string                                                         // the time intervals that mute a route now
+	Simulate func(ctx context.Context, labels map[string]string, at time.Time) ([]Foreseen, error) // who would be paged for such an alert
+	Facts    func() Facts
+	Ending   <-chan struct{}  // closed when the server goes down: what streams must end. nil: never
+	Prefix   string           // of all routes, for cookies; it must have been stripped from requests
+	Version  string           // at the foot of the menu
+	Dev      bool             // show the stories at /dev, to whoever changes the pages
+	Now      func() time.Time // nil: time.Now
+	Log      *zap.Logger      // nil: silent
 }
 
 // Pages answers / (home), /incidents/<id>, /outbox, /ack/<token>, and /push/<token> with what belongs to it. Every link and form in the pages is relative, so that they work
@@ -65,6 +76,8 @@ type Pages struct {
 	mux         *http.ServeMux
 	pushTesting chan struct{} // one test page at a time is sent from pages
 	streams     chan struct{} // so many pages are told the news at once
+	gaps        gapsKnown
+	simulating  chan struct{} // so many alerts are traced at once
 }
 
 // New returns the pages.
@@ -81,7 +94,7 @@ func New(o Options) *Pages {
 	if o.News == nil {
 		o.News = new(News)
 	}
-	p := &Pages{Options: o, mux: http.NewServeMux(), pushTesting: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams)}
+	p := &Pages{Options: o, mux: http.NewServeMux(), pushTesting: make(chan struct{}, 1), streams: make(chan struct{}, maxStreams), simulating: make(chan struct{}, maxSimulating)}
 	p.read("/static/{file}", p.asset)
 	p.read("/events", p.events)
 	p.read("/me", p.askMe)
@@ -93,13 +106,13 @@ func New(o Options) *Pages {
 		p.read("/dev", p.dev)
 		p.read("/dev/{page}/{state}", p.story)
 	}
-	p.read("/{$}", p.home)
-	p.read("/incidents/{id}", p.incident)
+	p.docPaths()
+	p.configPaths()
+	p.rotaPaths()
+	p.alertPaths()
+	p.nightPaths()
 	p.mux.HandleFunc("/ack/{token}", p.ack)
 	p.mux.HandleFunc("/ack/", p.ack) // a link that was cut or mangled
-	if o.Outbox != nil {
-		p.read("/outbox", p.outbox)
-	}
 	if o.Push != nil {
 		p.pushPaths()
 	}
@@ -145,6 +158,8 @@ var (
 	style     = must(files.ReadFile("templates/style.css"))
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"asset": func(name string) string { return "static/" + assetNames[name] },
+		"pair":  func(page, of any) Pair { return Pair{page, of} },
+		"in":    func(root string, row IncidentRow) rooted { return rooted{root, row} },
 		"style": func() template.CSS { return template.CSS(strings.TrimSpace(string(style))) }, //nolint:gosec // our own file
 	}).ParseFS(files, "templates/*.html"))
 

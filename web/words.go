@@ -50,6 +50,8 @@ func viaWords(via string) string {
 		return "the link in the page"
 	case "api":
 		return "the API"
+	case viaWeb:
+		return "the web"
 	case "cli":
 		return "the command line"
 	}
@@ -95,3 +97,8 @@ func short(s string, most int) string { return excerpt.Letters(s, most) }
 
 // list joins names, as far as they fit.
 func list(names []string, most int) string { return short(strings.Join(names, ", "), most) }
+
+// severityWord says how bad it is, in a word.
+func severityWord(severity string) string {
+	return map[string]string{"sev1": "critical", "sev2": "high", "sev3": "medium", "sev4": "low", "sev5": "notice"}[severity]
+}

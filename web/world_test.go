@@ -91,7 +91,7 @@ func redeem(token string, _ time.Time) (Grant, error) {
 	return Grant{}, errors.New("the signature is wrong: " + token)
 }
 
-func engineConfig(t *testing.T) *engine.Config {
+func engineConfig(t testing.TB) *engine.Config {
 	t.Helper()
 	conf, err := config.Load(`
 route: {receiver: db, group_by: [alertname], group_wait: 30s}

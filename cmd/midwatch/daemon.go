@@ -35,6 +35,7 @@ import (
 	"github.com/midwatch/midwatch/incident"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/store"
+	"github.com/midwatch/midwatch/store/bolt"
 	"github.com/midwatch/midwatch/web"
 )
 
@@ -51,25 +52,27 @@ type daemon struct {
 	external *url.URL
 	prefix   string
 
-	store   store.Store
-	outbox  *notify.Outbox
-	signer  *notify.Signer
-	replies *chat.Signer // of addresses to reply to
-	chatter *chatter
-	probes  *probes
-	queues  *notify.Queues
-	courier *courier
-	almanac *almanac
-	pusher  *pusher
-	news    web.News      // of open pages
-	ending  chan struct{} // closed when nobody is answered any more
-	deadMan *deadMan
-	engine  *engine.Engine
-	mesh    atomic.Pointer[gossip.Mesh] // nil: no cluster
+	store     store.Store
+	compactor *compactor // nil: there is no file
+	outbox    *notify.Outbox
+	signer    *notify.Signer
+	replies   *chat.Signer // of addresses to reply to
+	chatter   *chatter
+	probes    *probes
+	queues    *notify.Queues
+	courier   *courier
+	almanac   *almanac
+	pusher    *pusher
+	news      web.News      // of open pages
+	ending    chan struct{} // closed when nobody is answered any more
+	deadMan   *deadMan
+	engine    *engine.Engine
+	mesh      atomic.Pointer[gossip.Mesh] // nil: no cluster
 
 	hup       chan os.Signal
 	reloading sync.Mutex
 	current   atomic.Pointer[present]
+	refused   atomic.Pointer[string] // why the last reload was; nil: it was not
 	stats     *daemonMetrics
 	kept      *logMetrics
 	tracing   *tracing.Manager
@@ -112,6 +115,9 @@ func (d *daemon) run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer d.store.Close()
+	if s, ok := d.store.(*bolt.Store); ok {
+		d.compactor = newCompactor(s, d.log.zap, d.registry)
+	}
 
 	if d.pusher, err = d.newPusher(); err != nil {
 		return err
@@ -198,6 +204,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 		aside.Go(func() { demo(side, d.engine, d.log.zap) })
 	}
 	aside.Go(func() { d.snapshots(side) })
+	aside.Go(func() { d.compactor.run(side, d.quiet) })
 	aside.Go(func() { d.bequeath(side) })
 	aside.Go(func() { d.almanacs(side) })
 	if err := d.probes.use(d.current.Load().cfg); err != nil {
@@ -334,11 +341,12 @@ type present struct {
 	routes    map[string]*dispatch.Route // by their IDs
 	intervals *timeinterval.Intervener
 	doorbell  doorbell
+	since     time.Time // when it was loaded
 }
 
 // hold makes a configuration the present one, once the engine has taken it.
 func (d *daemon) hold(cfg *config.Config, b built) {
-	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg)}
+	p := &present{cfg: cfg, templates: b.templates, routes: map[string]*dispatch.Route{}, intervals: intervener(cfg), since: time.Now()}
 	b.engine.Routing.Root.Walk(func(r *dispatch.Route) { p.routes[r.ID()] = r })
 	p.doorbell = newDoorbell(cfg.Heartbeats, d.signer)
 	d.current.Store(p)
@@ -391,12 +399,15 @@ func (d *daemon) reload() error {
 	err := d.tryReload()
 	if err != nil {
 		d.stats.refused()
+		why := err.Error()
+		d.refused.Store(&why)
 		d.log.zap.Error("the configuration was not reloaded; the old one holds", zap.Error(err))
 		return err
 	}
 	for _, line := range config.Diff(before, d.current.Load().cfg) {
 		d.log.zap.Info("the reload changes something", zap.String("what", line))
 	}
+	d.refused.Store(nil)
 	d.log.zap.Info("the configuration was reloaded")
 	return nil
 }

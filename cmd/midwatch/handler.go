@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/midwatch/midwatch/api"
+	"github.com/midwatch/midwatch/engine"
 	"github.com/midwatch/midwatch/notify"
 	"github.com/midwatch/midwatch/router"
 	"github.com/midwatch/midwatch/sim"
@@ -26,9 +27,16 @@ func (d *daemon) handler() http.Handler {
 		Engine: d.engine, Redeem: d.redeem, Version: version, Log: d.log.zap, Push: d.pusher.pages(), User: d.visitor(),
 		News: &d.news, Ending: d.ending, Prefix: d.prefix, Dev: *d.flags.dev,
 	}
+	pages.Channels = d.outlets
+	drafts := newDrafter(d)
+	pages.Running, pages.Propose = drafts.running, drafts.propose
 	if d.showsOutbox() {
 		pages.Outbox = d.letters
 	}
+	pages.Subscribe = func(ctx context.Context, f engine.CalendarFeed) (string, engine.Answer) {
+		return api.Subscribe(ctx, d.engine, d.courier.link, f)
+	}
+	d.aboutAlerts(&pages)
 	measured := api.NewMetrics(d.registry)
 	mux := http.NewServeMux()
 	mux.Handle("/", api.New(api.Options{
@@ -47,6 +55,7 @@ func (d *daemon) handler() http.Handler {
 		Unwell:      d.unwell,
 		Heartbeat:   func(key string) (string, bool) { return d.current.Load().doorbell.whose(key) },
 		Daemon:      d.facts,
+		Compact:     d.compactor.asked(d.ending, d.engine),
 		Push:        d.pusher.admin(),
 		Pages:       web.New(pages),
 		Metrics:     measured,

@@ -50,6 +50,15 @@ func (d *daemon) tellEffects(effects []router.Effect) {
 	}
 }
 
+// outlets is how every channel has fared, as the first page sums it up.
+func (d *daemon) outlets() []web.Channel {
+	var out []web.Channel
+	for _, c := range d.channels() {
+		out = append(out, web.Channel{To: orElse(c.User, orElse(c.Receiver, c.Chat)), Via: orElse(c.Via, c.Integration), State: c.State, Error: c.LastError})
+	}
+	return out
+}
+
 // visitor says whom the server authenticated. That is done before a request comes here, by --web.config.file: who has a
 // client certificate is named by it, and who has a password by the user that it belongs to. Without such a file a name in a
 // request proves nothing, and nobody is anybody.

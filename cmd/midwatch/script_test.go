@@ -37,6 +37,8 @@ func TestScripts(t *testing.T) {
 			"serve": func(ts *testscript.TestScript, _ bool, args []string) { the(ts).start(ts, args[0]) },
 			// restart ends it and starts it anew over the same store.
 			"restart": func(ts *testscript.TestScript, _ bool, _ []string) { the(ts).restart(ts) },
+			// halt ends it.
+			"halt": func(ts *testscript.TestScript, _ bool, _ []string) { the(ts).halt(ts) },
 			// moment NAME is the present instant, as $NAME.
 			"moment": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], time.Now().UTC().Format(time.RFC3339Nano))
@@ -81,10 +83,14 @@ func (s *served) start(ts *testscript.TestScript, file string) {
 }
 
 func (s *served) restart(ts *testscript.TestScript) {
+	s.halt(ts)
+	s.start(ts, s.file)
+}
+
+func (s *served) halt(ts *testscript.TestScript) {
 	if code := s.stop(); code != exitOK {
 		ts.Fatalf("midwatch ended with %d", code)
 	}
-	s.start(ts, s.file)
 }
 
 func fetch(ts *testscript.TestScript, neg bool, args []string) {

@@ -139,6 +139,7 @@ func serve(ctx context.Context, f serveFlags, out *output) int {
 			return out.fail(exitUsage, err)
 		}
 	}
+	raiseProcs(os.Getenv("GOMAXPROCS"))
 	if os.Getenv("DEBUG") != "" { // as Alertmanager: /debug/pprof/block and /debug/pprof/mutex then have something to show
 		runtime.SetBlockProfileRate(debugRate)
 		runtime.SetMutexProfileFraction(debugRate)

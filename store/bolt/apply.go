@@ -86,7 +86,14 @@ func (w *writer) revisionAt(key string) int64 {
 }
 
 func (w *writer) put(kv store.KeyValue) error {
-	name, rest := place(kv.Key)
+	from := len(w.records)
+	w.records = appendRecord(w.records, kv.Key, w.revision, kv.Value)
+	return w.set(kv.Key, w.records[from:len(w.records):len(w.records)])
+}
+
+// set puts the record r, which must not change until the transaction has ended.
+func (w *writer) set(key string, r []byte) error {
+	name, rest := place(key)
 	t := w.bucket(name)
 	if t == nil {
 		b, err := w.tx.CreateBucket([]byte(name))
@@ -96,9 +103,7 @@ func (w *writer) put(kv store.KeyValue) error {
 		t = &target{Bucket: b}
 		w.buckets[name] = t
 	}
-	k, from := []byte(rest), len(w.records)
-	w.records = appendRecord(w.records, kv.Key, w.revision, kv.Value)
-	r := w.records[from:len(w.records):len(w.records)]
+	k := []byte(rest)
 	t.inserts = t.inserts || bytes.Compare(k, t.last) <= 0
 	w.tally.remove(t.Get(k))
 	w.tally.add(r)

@@ -18,17 +18,21 @@ type Size struct {
 
 // Size returns the size at the last commit.
 func (s *Store) Size() (size Size, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		info, err := s.file.Stat()
-		if err != nil {
-			return err
-		}
-		stats, page := s.db.Stats(), s.db.Info().PageSize
-		free := int64(stats.FreePageN+stats.PendingPageN) * int64(page)
-		size = Size{File: info.Size(), Free: free + info.Size() - tx.Size()}
-		return nil
+	err = s.viewIn(func(g *generation, tx *bbolt.Tx) (err error) {
+		size, err = g.size(tx)
+		return err
 	})
 	return size, err
+}
+
+func (g *generation) size(tx *bbolt.Tx) (Size, error) {
+	info, err := g.file.Stat()
+	if err != nil {
+		return Size{}, err
+	}
+	stats := g.db.Stats()
+	free := int64(stats.FreePageN+stats.PendingPageN) * g.room.pageSize
+	return Size{File: info.Size(), Free: free + info.Size() - tx.Size()}, nil
 }
 
 // WriteTo writes a snapshot of one instant to w, a file that Restore takes. Commits go on meanwhile, and
@@ -59,15 +63,14 @@ func create(path string, write func(temp string) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w; move it away first", path, os.ErrExist)
 	}
-	return replace(path, write)
+	return replace(path, path+".tmp", write)
 }
 
-// replace makes a file beside path and moves it there when it is whole and on disk.
-func replace(path string, write func(temp string) error) error {
+// replace makes a file temp beside path and moves it there when it is whole and on disk.
+func replace(path, temp string, write func(temp string) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp := path + ".tmp"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

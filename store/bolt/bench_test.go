@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/midwatch/midwatch/store"
 )
@@ -75,4 +77,95 @@ func BenchmarkOpen(b *testing.B) {
 		}
 		s.Close()
 	}
+}
+
+// Each operation compacts a file of some 370 MiB of which 45 MiB are left, while somebody commits 4 kB after 4 kB. It tells how
+// long that took, how long commits waited at its end, and how long the slowest took, during it and in as long a time after it.
+func BenchmarkCompactWhileOpen(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := bloated(b)
+		quit, ended := make(chan struct{}), make(chan []time.Duration)
+		writing := func() {
+			var took []time.Duration
+			for i := 0; ; i++ {
+				select {
+				case <-quit:
+					ended <- took
+					return
+				default:
+				}
+				start := time.Now()
+				if err := s.Commit(context.Background(), store.Batch{Put: []store.KeyValue{{Key: fmt.Sprintf("j/%012d", i), Value: make([]byte, 4096)}}}); err != nil {
+					b.Error(err)
+				}
+				took = append(took, time.Since(start))
+			}
+		}
+		go writing()
+		b.StartTimer()
+		done, err := s.Compact(context.Background())
+		b.StopTimer()
+		if err != nil {
+			b.Fatal(err)
+		}
+		quit <- struct{}{}
+		during := <-ended
+		go writing()
+		<-time.After(done.Took)
+		quit <- struct{}{}
+		after := <-ended
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		for name, took := range map[string][]time.Duration{"meanwhile": during, "after": after} {
+			slices.Sort(took)
+			b.ReportMetric(float64(len(took))/done.Took.Seconds(), "commits/s-"+name)
+			b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms-"+name)
+			b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms-"+name)
+			b.ReportMetric(took[len(took)-1].Seconds()*1000, "max-ms-"+name)
+		}
+		b.ReportMetric(done.Took.Seconds()*1000, "took-ms")
+		b.ReportMetric(done.Pause.Seconds()*1000, "pause-ms")
+		b.ReportMetric(float64(done.Before.File)/(1<<20), "MiB-before")
+		b.ReportMetric(float64(done.After.File)/(1<<20), "MiB-after")
+		b.StartTimer()
+	}
+}
+
+// bloated is a store of which most was deleted.
+func bloated(b *testing.B) *Store {
+	const values, each, kept = 45_000, 8000, 8 // one in so many is kept
+	path := filepath.Join(b.TempDir(), "midwatch.db")
+	s, err := Open(path, Options{NoSync: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var deletes []store.Batch
+	for n := 0; n < values; {
+		var put, del store.Batch
+		for range 100 {
+			key := fmt.Sprintf("h/%012d", n)
+			put.Put = append(put.Put, store.KeyValue{Key: key, Value: make([]byte, each)})
+			if n++; n%kept != 0 {
+				del.Delete = append(del.Delete, key)
+			}
+		}
+		if err := s.Commit(context.Background(), put); err != nil {
+			b.Fatal(err)
+		}
+		deletes = append(deletes, del)
+	}
+	for _, del := range deletes {
+		if err := s.Commit(context.Background(), del); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if s, err = Open(path, Options{}); err != nil {
+		b.Fatal(err)
+	}
+	return s
 }

@@ -34,19 +34,38 @@ type Options struct {
 
 // A Store is a store.Store in one file, held by one process at a time. Concurrent commits share an fsync.
 type Store struct {
-	path string
-	db   *bbolt.DB
-	file *os.File // bbolt's own; it closes it
-	room room
+	path   string
+	noSync bool
+
+	mu          sync.RWMutex // held for a moment, to look at which generation is the present one
+	*generation              // guarded by mu; who holds writing, and nobody else, also reads it without
 
 	queue   queue
 	ended   chan struct{} // closed when the committer has ended
-	broken  error         // the first store.ErrBroken; the committer's own
-	records []byte        // memory for the next transaction's; likewise
 	closing sync.Once
+
+	writing sync.Mutex  // held by whoever writes: the committer, and Compact at its end
+	broken  error       // the first store.ErrBroken
+	records []byte      // memory for the next transaction's
+	noted   *notes      // what commits change while the store is compacted; nil: it is not
+	abort   func(error) // ends the compaction that is under way; nil: there is none
+
+	compacting sync.Mutex         // held by Compact
+	during     func(phase string) // for tests only: called at each step of Compact
 }
 
-var _ store.Store = (*Store)(nil)
+// A generation is one file that the store lies in. Compact begins the next.
+type generation struct {
+	db      *bbolt.DB
+	file    *os.File // bbolt's own; it closes it
+	room    room
+	readers sync.WaitGroup // transactions that may look into it
+}
+
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Sequencer = (*Store)(nil)
+)
 
 // Open opens the file at path, or makes it, and directories above it, readable by nobody else. It checks
 // every page before bbolt sees it, and the checksums of the records up to quickCheck bytes.
@@ -73,24 +92,35 @@ func open(f *os.File, path string, opts Options) (*Store, error) {
 }
 
 func openChecked(f *os.File, path string, opts Options) (*Store, error) {
-	s := &Store{path: path, file: f, ended: make(chan struct{})}
-	err := guarded(path, func() (err error) {
-		s.db, err = openDB(f, path, opts.NoSync)
-		return err
-	})
+	removeUnfinished(path)
+	g, err := begin(f, path, 0, opts.NoSync)
 	if err != nil {
-		f.Close()
 		return nil, openError(path, err)
 	}
-	if err := s.found(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.db.Close())
-	}
+	s := &Store{path: path, noSync: opts.NoSync, generation: g, ended: make(chan struct{})}
 	s.queue.init()
 	go s.run()
 	return s, nil
 }
 
-func openDB(f *os.File, path string, noSync bool) (*bbolt.DB, error) {
+// begin takes over f, which is locked and checked, or new. size is what it is expected to grow to.
+func begin(f *os.File, path string, size int64, noSync bool) (*generation, error) {
+	g := &generation{file: f}
+	err := guarded(path, func() (err error) {
+		g.db, err = openDB(f, path, size, noSync)
+		return err
+	})
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if err := g.found(path); err != nil {
+		return nil, errors.Join(err, g.db.Close())
+	}
+	return g, nil
+}
+
+func openDB(f *os.File, path string, size int64, noSync bool) (*bbolt.DB, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -105,7 +135,7 @@ func openDB(f *os.File, path string, noSync bool) (*bbolt.DB, error) {
 		OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return f, nil },
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize(info.Size()),
+		InitialMmapSize: mapSize(max(info.Size(), size)),
 		NoSync:          noSync,
 	})
 	if err != nil {
@@ -137,21 +167,21 @@ func openError(path string, err error) error {
 }
 
 // found writes what a new file says about itself.
-func (s *Store) found() error {
+func (g *generation) found(path string) error {
 	founded := false
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := g.view(path, func(tx *bbolt.Tx) error {
 		founded = tx.Bucket([]byte(ownBucket)) != nil
-		s.room = room{used: tx.Size(), held: tx.Size(), pageSize: int64(s.db.Info().PageSize)}
+		g.room = room{used: tx.Size(), held: tx.Size(), pageSize: int64(g.db.Info().PageSize)}
 		return nil
 	})
 	if err != nil || founded {
 		return err
 	}
-	if err := s.ensure(firstRoom); err != nil {
+	if err := g.ensure(firstRoom); err != nil {
 		return err
 	}
-	err = guarded(s.path, func() error {
-		return classify(s.db.Update(func(tx *bbolt.Tx) error {
+	err = guarded(path, func() error {
+		return classify(g.db.Update(func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucket([]byte(ownBucket))
 			if err != nil {
 				return err
@@ -162,7 +192,7 @@ func (s *Store) found() error {
 		}))
 	})
 	// The file's name, and its directory's.
-	return errors.Join(err, syncDir(filepath.Dir(s.path)), syncDir(filepath.Dir(filepath.Dir(s.path))))
+	return errors.Join(err, syncDir(filepath.Dir(path)), syncDir(filepath.Dir(filepath.Dir(path))))
 }
 
 // Get returns the item at key, or store.ErrNotFound.
@@ -194,12 +224,15 @@ func (s *Store) Lead(ctx context.Context) (store.Lease, error) {
 	return store.Lease{}, s.usable(ctx)
 }
 
-// Close commits what was accepted, waits for a running WriteTo, and lets go of the file.
+// Close commits what was accepted, gives up a compaction, waits for a running WriteTo, and lets go of the file.
 func (s *Store) Close() error {
 	var err error
 	s.closing.Do(func() {
 		s.queue.close()
 		<-s.ended
+		s.giveUp(store.ErrClosed)
+		s.compacting.Lock()
+		defer s.compacting.Unlock()
 		if err = s.db.Close(); err != nil {
 			err = fmt.Errorf("close %s: %w", s.path, err)
 		}
@@ -216,7 +249,21 @@ func (s *Store) usable(ctx context.Context) error {
 
 // view runs f in a read transaction. Keep it short: meanwhile no page it can see is reused.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
-	err := guarded(s.path, func() error { return s.db.View(f) })
+	return s.viewIn(func(_ *generation, tx *bbolt.Tx) error { return f(tx) })
+}
+
+// viewIn is view for who must know the file as well.
+func (s *Store) viewIn(f func(*generation, *bbolt.Tx) error) error {
+	s.mu.RLock()
+	g := s.generation
+	g.readers.Add(1)
+	s.mu.RUnlock()
+	defer g.readers.Done()
+	return g.view(s.path, func(tx *bbolt.Tx) error { return f(g, tx) })
+}
+
+func (g *generation) view(path string, f func(*bbolt.Tx) error) error {
+	err := guarded(path, func() error { return g.db.View(f) })
 	if errors.Is(err, boltErrors.ErrDatabaseNotOpen) {
 		return store.ErrClosed
 	}

@@ -88,7 +88,7 @@ func (s *Store) oneByOne(ctx context.Context, bs []store.Batch, done int) (int, 
 // errAfter is for what was to come behind a batch that failed. Whoever asked for both hears of that one's error.
 var errAfter = errors.New("what was to be done before failed")
 
-// run is the committer: the only goroutine that writes. While it waits for the disk, the next group
+// run is the committer: the only goroutine that writes, but for Compact at its end. While it waits for the disk, the next group
 // gathers.
 func (s *Store) run() {
 	defer close(s.ended)
@@ -103,12 +103,15 @@ func (s *Store) run() {
 // commit does the group in one transaction, with one fsync, and returns the answer to each. A batch whose
 // conditions fail is left out. If the transaction fails, all get its error.
 func (s *Store) commit(group []*request) []error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	answers := make([]error, len(group))
 	if s.broken != nil {
 		return fill(answers, s.broken)
 	}
 	err := s.reserve(group)
 	if errors.Is(err, store.ErrFull) {
+		s.makeRoom()
 		// What only deletes still goes ahead: it makes room.
 		group = slices.Clone(group)
 		for i, r := range group {
@@ -122,7 +125,11 @@ func (s *Store) commit(group []*request) []error {
 		err = s.update(group, answers)
 	}
 	if err == nil {
+		s.note(group, answers)
 		return answers
+	}
+	if errors.Is(err, store.ErrFull) {
+		s.makeRoom()
 	}
 	if !errors.Is(err, store.ErrFull) {
 		if !errors.Is(err, store.ErrBroken) {

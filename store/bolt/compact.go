@@ -27,14 +27,16 @@ func Compact(src, dst string) error {
 		return &CorruptError{Path: src, Reason: report.Problems[0]}
 	}
 	return guarded(src, func() error {
-		from, err := openDB(f, src, false)
+		from, err := openDB(f, src, 0, false)
 		if err != nil {
 			return openError(src, err)
 		}
 		// The lock lasts until the new file is in place: nobody can commit to the old one any more.
 		write := func(temp string) error { return compact(from, temp) }
 		if src == dst {
-			err = replace(dst, write)
+			err = replace(inPlace(dst), unfinished(dst), func(temp string) error {
+				return errors.Join(write(temp), inheritBy(temp, f))
+			})
 		} else {
 			err = create(dst, write)
 		}
@@ -60,4 +62,17 @@ func compact(from *bbolt.DB, dst string) error {
 		return err
 	}
 	return os.Truncate(dst, size) // bbolt takes space ahead
+}
+
+// inheritBy is inherit for a file by its name.
+func inheritBy(path string, old *os.File) error {
+	info, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(inherit(f, info), f.Close())
 }

@@ -52,32 +52,32 @@ func (s *Store) reserve(group []*request) error {
 }
 
 // ensure makes sure of n bytes beyond those used.
-func (s *Store) ensure(n int64) error {
-	want := s.room.used + n
-	if want <= s.room.held {
+func (g *generation) ensure(n int64) error {
+	want := g.room.used + n
+	if want <= g.room.held {
 		return nil
 	}
-	err := s.hold(max(want, s.room.held+growStep))
+	err := g.hold(max(want, g.room.held+growStep))
 	if errors.Is(err, store.ErrFull) {
-		err = s.hold(want)
+		err = g.hold(want)
 	}
 	return err
 }
 
 // hold takes space up to end.
-func (s *Store) hold(end int64) error {
-	err := allocate(s.file, s.room.used, end-s.room.used, false)
+func (g *generation) hold(end int64) error {
+	err := allocate(g.file, g.room.used, end-g.room.used, false)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EINVAL):
-		s.room.unfit = true
+		g.room.unfit = true
 		return nil
 	case err != nil:
 		return classify(err)
 	}
-	if err := s.file.Sync(); err != nil {
+	if err := g.file.Sync(); err != nil {
 		return classify(err)
 	}
-	s.room.held = end
+	g.room.held = end
 	return nil
 }
 

@@ -18,3 +18,12 @@ func fallocate(f *os.File, off, n int64, keep bool) error {
 		}
 	}
 }
+
+// freeRoom is how many bytes the disk of a directory has left for us.
+func freeRoom(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}

@@ -8,3 +8,5 @@ import (
 )
 
 func fallocate(*os.File, int64, int64, bool) error { return errors.ErrUnsupported }
+
+func freeRoom(string) (int64, error) { return 0, errors.ErrUnsupported }
