@@ -55,6 +55,8 @@ func (e *Engine) gather(requests []request) []request {
 			if !patient(requests[n:]) {
 				return requests
 			}
+		case r := <-e.people:
+			return append(requests, e.take(r)...)
 		case <-enough.C:
 			return requests
 		}

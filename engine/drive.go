@@ -7,10 +7,8 @@ import "time"
 // one must be started on what the store holds.
 func (e *Engine) Step(inputs ...Input) ([]Answer, error) {
 	var requests []request
-	select {
-	case r := <-e.queue:
+	if r, ok := e.next(); ok {
 		requests = e.take(r)
-	default:
 	}
 	waiting := len(requests)
 	for _, in := range inputs {
@@ -33,4 +31,4 @@ func (e *Engine) Step(inputs ...Input) ([]Answer, error) {
 func (e *Engine) Due() time.Time { return e.core.Due() }
 
 // Queued is how many inputs wait for the next Step, results of deliveries above all.
-func (e *Engine) Queued() int { return len(e.queue) }
+func (e *Engine) Queued() int { return len(e.people) + len(e.queue) }

@@ -48,8 +48,10 @@ type Options struct {
 
 // Limits of the loop.
 const (
-	queueLength   = 4096 // inputs waiting; past that ErrBusy
-	inputsPerTurn = 512  // see weightOf
+	queueLength   = 4096    // inputs waiting; past that ErrBusy
+	peopleLength  = 1024    // of them, what people do; they do not do more than that in a second
+	mostWaiting   = 250_000 // alerts in inputs that wait, also those whose senders went away meanwhile: some 200 MB
+	inputsPerTurn = 512     // see weightOf
 	// The loop looks at the clock at least so often: timers stand still while a machine sleeps, the agenda does not
 	// (SPEC §5.12).
 	longestNap   = 500 * time.Millisecond
@@ -75,7 +77,9 @@ type Engine struct {
 	log   *zap.Logger
 	stats *metrics
 
-	queue   chan request
+	people  chan request  // what people do, and all else that is not in queue; it goes before
+	queue   chan request  // alerts, and what became of deliveries
+	waiting atomic.Int64  // alerts in queue
 	stopped chan struct{} // closed when the loop ended
 	ready   atomic.Bool
 
@@ -122,7 +126,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		core: New(o.Config, o.Seed), store: o.Store, lease: lease, send: o.Sender, now: o.Now, log: o.Log,
-		queue: make(chan request, queueLength), stopped: make(chan struct{}), tests: map[string]testWaiter{}, observe: o.Observe, happened: o.Happened, inherited: o.Inherited,
+		people: make(chan request, peopleLength), queue: make(chan request, queueLength), stopped: make(chan struct{}), tests: map[string]testWaiter{}, observe: o.Observe, happened: o.Happened, inherited: o.Inherited,
 	}
 	if o.Peered {
 		e.core.router.Peered(false, 0)
@@ -158,6 +162,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			return e.drain()
 		case <-e.lease.Done():
 			return errors.New("another midwatch took the lead; this one stops so that nobody is paged twice")
+		case r := <-e.people:
+			requests = e.take(r)
 		case r := <-e.queue:
 			requests = e.gather(e.take(r))
 		case <-nap.C:
@@ -166,14 +172,16 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.log.Warn("nobody looked at the clock for a while: the machine was suspended, or the process stopped; alerts go on as after a restart")
 			requests = slices.Insert(requests, 0, request{in: Resumed{}})
 		}
-		if err := e.turn(requests); err != nil {
+		err := e.turn(requests)
+		e.leave(requests)
+		if err != nil {
 			return err
 		}
 		if err := e.prune(); err != nil {
 			return err
 		}
 		e.ready.Store(true)
-		e.crowd.served(len(requests), len(e.queue), e.now().Elapsed)
+		e.crowd.served(len(requests), e.Queued(), e.now().Elapsed)
 		nap.Reset(e.nap())
 	}
 }
@@ -182,31 +190,55 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) drain() error {
 	e.ready.Store(false)
 	for {
-		select {
-		case r := <-e.queue:
-			if err := e.turn(e.take(r)); err != nil {
-				return err
-			}
-		default:
+		r, ok := e.next()
+		if !ok {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			return e.flush()
 		}
+		if err := e.turn(e.take(r)); err != nil {
+			return err
+		}
 	}
 }
 
+// take adds to the first what waits, as much as fits in a turn. What people do goes before what machines send: whoever
+// acknowledges in a flood of alerts does not wait for the flood.
 func (e *Engine) take(first request) []request {
 	requests := []request{first}
 	for weight := weightOf(first.in); weight < inputsPerTurn; {
-		select {
-		case r := <-e.queue:
-			requests = append(requests, r)
-			weight += weightOf(r.in)
-		default:
+		r, ok := e.next()
+		if !ok {
 			return requests
 		}
+		requests = append(requests, r)
+		weight += weightOf(r.in)
 	}
 	return requests
+}
+
+// next is the input that goes next; false: none waits.
+func (e *Engine) next() (r request, ok bool) {
+	select {
+	case r = <-e.people:
+		return r, true
+	default:
+	}
+	select {
+	case r = <-e.queue:
+		return r, true
+	default:
+		return r, false
+	}
+}
+
+// leave says that these inputs wait no longer.
+func (e *Engine) leave(requests []request) {
+	for _, r := range requests {
+		if in, ok := r.in.(Alerts); ok {
+			e.waiting.Add(-int64(len(in.Alerts)))
+		}
+	}
 }
 
 // weightOf is how many small inputs the input takes as much time as: nobody's page shall wait for what a thousand alerts or
@@ -418,9 +450,18 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 		return Answer{Err: ErrStopped}
 	default:
 	}
+	way := e.people
+	if in, ok := in.(Alerts); ok {
+		way = e.queue
+		if n := int64(len(in.Alerts)); e.waiting.Add(n) > mostWaiting {
+			e.waiting.Add(-n)
+			return Answer{Err: ErrBusy}
+		}
+	}
 	select {
-	case e.queue <- r:
+	case way <- r:
 	default:
+		e.leave([]request{r})
 		return Answer{Err: ErrBusy}
 	}
 	select {

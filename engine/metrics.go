@@ -51,7 +51,7 @@ func newMetrics(e *Engine, r prometheus.Registerer) *metrics {
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "midwatch_queue_length", Help: "Inputs that wait for the engine.",
-		}, func() float64 { return float64(len(e.queue)) }),
+		}, func() float64 { return float64(e.Queued()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "midwatch_deliveries_pending", Help: "Messages that have no outcome yet.",
 		}, func() float64 {

@@ -233,7 +233,10 @@ func TestAFullQueueRefusesBeforeItAccepts(t *testing.T) {
 	w := newWorld(t, house(), 1)
 	w.fire("alertname", "Lag")
 	for range queueLength {
-		w.e.queue <- request{in: Action{Verb: AddNote, By: "ana", Text: "x"}}
+		w.e.queue <- request{in: Result{Key: "INC-1/page/1"}}
+	}
+	for range peopleLength {
+		w.e.people <- request{in: Action{Verb: AddNote, By: "ana", Text: "x"}}
 	}
 	if a := w.e.Do(ctx(), Action{Verb: Acknowledge, By: "ana"}); !errors.Is(a.Err, ErrBusy) {
 		t.Errorf("an action: %v", a.Err)
@@ -245,6 +248,47 @@ func TestAFullQueueRefusesBeforeItAccepts(t *testing.T) {
 	again[0].EndsAt = again[0].EndsAt.Add(time.Minute)
 	if err := w.e.Receive(ctx(), again); err != nil {
 		t.Errorf("a mere repeat needs no queue, and got %v", err)
+	}
+}
+
+// TestPeopleGoBeforeAFlood: what somebody does is in the next turn, however many alerts wait.
+func TestPeopleGoBeforeAFlood(t *testing.T) {
+	w := newWorld(t, house(), 1)
+	for range 1000 {
+		w.e.queue <- request{in: Alerts{Alerts: make([]*router.Alert, 1000)}}
+	}
+	w.e.people <- request{in: Action{Verb: Acknowledge, By: "ana"}}
+	next, _ := w.e.next()
+	if _, ok := next.in.(Action); !ok {
+		t.Errorf("a %T goes first", next.in)
+	}
+	w.e.people <- request{in: Action{Verb: Acknowledge, By: "ana"}}
+	turn := w.e.take(<-w.e.queue) // the loop had the POST in hand already
+	if _, ok := turn[1].in.(Action); !ok {
+		t.Errorf("a %T comes second", turn[1].in)
+	}
+}
+
+// TestSendersWhoGoAwayLeaveNoHeap: their alerts are taken in all the same, so the loop has them until then, but never more than
+// so many.
+func TestSendersWhoGoAwayLeaveNoHeap(t *testing.T) {
+	w := newWorld(t, house(), 1)
+	gone, goAway := context.WithCancel(ctx())
+	goAway()
+	const many = 10_000
+	post := func() error { return w.e.Do(gone, Alerts{Alerts: make([]*router.Alert, many)}).Err }
+	for n := range mostWaiting / many {
+		if err := post(); !errors.Is(err, context.Canceled) {
+			t.Fatalf("POST %d: %v", n+1, err)
+		}
+	}
+	if err := post(); !errors.Is(err, ErrBusy) {
+		t.Errorf("past the limit: %v", err)
+	}
+	r, _ := w.e.next()
+	w.e.leave([]request{r})
+	if err := post(); !errors.Is(err, context.Canceled) {
+		t.Errorf("with room again: %v", err)
 	}
 }
 
