@@ -204,6 +204,7 @@ func (d *daemon) serve(ctx context.Context, listeners []net.Listener, out *outpu
 		aside.Go(func() { demo(side, d.engine, d.log.zap) })
 	}
 	aside.Go(func() { d.snapshots(side) })
+	aside.Go(func() { thrift(side) })
 	aside.Go(func() { d.compactor.run(side, d.quiet) })
 	aside.Go(func() { d.bequeath(side) })
 	aside.Go(func() { d.almanacs(side) })
