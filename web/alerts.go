@@ -136,7 +136,9 @@ func readAlertsAsk(v url.Values) (a alertsAsk, err error) {
 	}
 	a.from, _ = strconv.ParseUint(v.Get("from"), base, 64) // nonsense is the beginning
 	a.text = strings.TrimSpace(strings.Join(v["filter"], ", "))
-	a.set, err = readMatchers(a.text)
+	if a.set, err = readMatchers(a.text); err == nil {
+		a.text = matchersText(a.set)
+	}
 	return a, err
 }
 
@@ -197,12 +199,15 @@ func (a alertsAsk) link() string {
 
 // with is the question with one more matcher, from the first page on.
 func (a alertsAsk) with(name, value string) alertsAsk {
-	m := (router.Matcher{Name: name, Value: value}).String()
 	a.from = 0
-	if i := slices.IndexFunc(a.set, func(o router.Matcher) bool { return o.String() == m }); i < 0 {
-		a.set = append(slices.Clone(a.set), router.Matcher{Name: name, Value: value})
-		a.text = matchersText(a.set)
+	m := router.Matcher{Name: name, Value: value}
+	if slices.Contains(a.set, m) {
+		return a
 	}
+	if len(a.set) > 0 {
+		a.text += ", "
+	}
+	a.set, a.text = append(slices.Clip(a.set), m), a.text+matcherText(m)
 	return a
 }
 
@@ -210,9 +215,20 @@ func (a alertsAsk) with(name, value string) alertsAsk {
 func matchersText(set router.MatcherSet) string {
 	texts := make([]string, len(set))
 	for i := range set {
-		texts[i] = set[i].String()
+		texts[i] = matcherText(set[i])
 	}
 	return strings.Join(texts, ", ")
+}
+
+// matcherText is Matcher.String, which is slow for a page with a thousand of them.
+func matcherText(m router.Matcher) string {
+	plain := func(r rune) bool {
+		return r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	}
+	if m.Type != 0 || strings.ContainsAny(m.Value, "\\\"\n") || m.Name == "" || strings.TrimFunc(m.Name, plain) != "" || m.Name[0] <= '9' {
+		return m.String()
+	}
+	return m.Name + `="` + m.Value + `"`
 }
 
 // alertsLink leads to the alerts that the matchers match, whatever keeps them quiet.

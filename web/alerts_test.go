@@ -195,7 +195,7 @@ func TestASilenceIsForeseenMadeAndTakenBack(t *testing.T) {
 			t.Errorf("%v %+v", made.Header(), s)
 		}
 		sil := w.silences()[0]
-		if sil.CreatedBy != "ana" || sil.Comment != "disks" || len(sil.Matchers[0]) != 2 || sil.Annotations[router.ExpireWhenResolved] != "true" || sil.EndsAt.Sub(time.Now()) != 4*time.Hour {
+		if sil.CreatedBy != "ana" || sil.Comment != "disks" || len(sil.Matchers[0]) != 2 || sil.Annotations[router.ExpireWhenResolved] != "true" || time.Until(sil.EndsAt) != 4*time.Hour {
 			t.Errorf("%+v", sil)
 		}
 		list := w.get("/silences")
@@ -473,3 +473,14 @@ func TestWordsOfAlerts(t *testing.T) {
 }
 
 var _ = engine.KeepPast
+
+func TestMatchersAreWrittenAsTheConfigurationHasThem(t *testing.T) {
+	for _, name := range []string{"a", "_", "a9", "9a", "a b", "å", "a:b", ""} {
+		for _, value := range []string{"", "x", `"`, "\\", "a\nb", "قاعدة", "a\tb"} {
+			m := router.Matcher{Name: name, Value: value}
+			if got := matcherText(m); got != m.String() {
+				t.Errorf("%q=%q is %s, want %s", name, value, got, m.String())
+			}
+		}
+	}
+}

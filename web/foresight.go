@@ -84,17 +84,16 @@ var spans = []Span{
 
 // A wish is a silence that somebody asks for.
 type wish struct {
-	set        router.MatcherSet
-	from, to   time.Time
-	now        bool // from now on
-	comment    string
-	clears     bool
-	spanText   string
-	matchers   string
-	fromText   string
-	untilText  string
-	zone       *time.Location
-	untilMoved bool // it was given as an instant
+	set       router.MatcherSet
+	from, to  time.Time
+	now       bool // from now on
+	comment   string
+	clears    bool
+	spanText  string
+	matchers  string
+	fromText  string
+	untilText string
+	zone      *time.Location
 }
 
 // readWish reads the fields of the form. Texts of instants are of the reader's zone, or with one of their own.
@@ -296,10 +295,13 @@ func (p *Pages) foreseeSilence(ctx context.Context, s *Shell, ask wish) (*Foresi
 	for _, i := range would[:min(len(would), incidentsListed)] {
 		f.Incidents = append(f.Incidents, Link{i.ID() + " " + short(i.Title, 120), "incidents/" + i.ID()})
 	}
-	if err := p.remember7(ctx, s, f, about); err != nil {
+	if err := p.remember7(ctx, s, f, ask.set, about); err != nil {
 		return nil, err
 	}
-	total, _ := p.Engine.Router().SeeFrom(router.Ask{Now: s.Now}, 0)
+	total := 0
+	if rt := p.Engine.Router(); f.Count > rt.Alerts().Len()/2 { // the table has some that ended, too
+		total, _ = rt.SeeFrom(router.Ask{Now: s.Now}, 0)
+	}
 	switch {
 	case f.Count == 0 && f.Past == "":
 		f.Warnings = append(f.Warnings, "It matches no alert that fires or fired in the last seven days. See that the names and values are right.")
@@ -318,7 +320,7 @@ func (p *Pages) foreseeSilence(ctx context.Context, s *Shell, ask wish) (*Foresi
 }
 
 // remember7 tells what of the last seven days a silence would have kept quiet.
-func (p *Pages) remember7(ctx context.Context, s *Shell, f *Foresight, about func(router.Labels) bool) error {
+func (p *Pages) remember7(ctx context.Context, s *Shell, f *Foresight, set router.MatcherSet, about func(router.Labels) bool) error {
 	since := s.Now.Add(-engine.KeepPast)
 	names := map[string]*PastName{}
 	var fired time.Duration
@@ -350,12 +352,13 @@ func (p *Pages) remember7(ctx context.Context, s *Shell, f *Foresight, about fun
 			add(a.Labels, a.StartsAt, a.EndsAt)
 		}
 	}
-	if f.Count > 0 {
-		for a := range p.Engine.Router().Alerts().All() {
-			if !a.Ended && !a.ResolvedAt(s.Now) && about(a.Labels) {
-				add(a.Labels, a.StartsAt, s.Now)
-			}
-		}
+	filter, err := router.FilterOf(set)
+	if err != nil {
+		return err
+	}
+	_, firing := p.Engine.Router().SeeFrom(router.Ask{Now: s.Now, Labels: filter}, 0)
+	for a := range firing {
+		add(a.Alert.Labels, a.Alert.StartsAt, s.Now)
 	}
 	if times == 0 {
 		return nil

@@ -97,7 +97,7 @@ func TestAnOverrideIsTwoTapsAndUndone(t *testing.T) {
 			t.Fatalf("the shift of the 8th cannot be tapped:\n%s", page.Body)
 		}
 		panel := w.as("bo", "GET", "/"+strings.ReplaceAll(tap[1], "&amp;", "&")+"&zone=utc", "")
-		w.shows(panel, 200, `<option value="bo" selected>me: bo`, `value="2000-01-08T01:00"`, `value="2000-01-15T00:00"`, "What it changes", "<del><bdi>ana</bdi> <small dir=\"auto\">Ana Duarte</small></del> → <ins><bdi>bo</bdi></ins>")
+		w.shows(panel, 200, `<option value="bo" selected>me: bo`, `value="2000-01-08T01:00"`, `value="2000-01-15T00:00"`, "What it changes", "<del><bdi>ana</bdi><small> <bdi>Ana Duarte</bdi></small></del> → <ins><bdi>bo</bdi></ins>")
 		if got := onCallAt(w, date(8)); got != "ana" {
 			t.Fatalf("a page that was only looked at put %q on call", got)
 		}
@@ -159,7 +159,7 @@ func TestAnOverrideShowsWhatItWouldChange(t *testing.T) {
 		w.pass(time.Second)
 		day := "from=2000-01-08T01:00:00Z&to=2000-01-09T01:00:00Z&zone=utc&"
 		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?"+day+"who=cy&place=ana", ""), 200, "<ins><bdi>cy</bdi></ins>", `<option value="ana" selected>`)
-		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?"+day+"who=cy&place=%2B", ""), 200, "<ins><bdi>ana</bdi> <small dir=\"auto\">Ana Duarte</small>, <bdi>cy</bdi></ins>")
+		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?"+day+"who=cy&place=%2B", ""), 200, "<ins><bdi>ana</bdi><small> <bdi>Ana Duarte</bdi></small>, <bdi>cy</bdi></ins>")
 		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?"+day+"who=ana&place=-", ""), 200, "It leaves nobody on call", "▲ nobody")
 		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?"+day+"who=bo&place=cy", ""), 200, "It changes nothing: cy is not on call then")
 		w.shows(w.as("bo", "GET", "/schedules/db-primary/override?from=x&to=y", ""), 200, "Write both times")
@@ -360,7 +360,7 @@ func TestSLOsSayWhatIsLeftAndHowFastItGoes(t *testing.T) {
 		w.fire(nil, "alertname", "Down", "cluster", "eu1", "region", "بحر")
 		w.pass(9*time.Minute + 29*time.Second)
 		page := w.get("/slos")
-		w.shows(page, 200, "cluster eu1", "30.6%", "left", "burning", "10 min of 14 min are gone", "at this rate the rest is gone", "◆ page reached", "◆ half-gone reached", `href="incidents/INC-`, "in 5m", `href="slos/up?by=`)
+		w.shows(page, 200, "cluster eu1", "30.6%", "left", "burning", "10 min of 14 min are gone", "at this rate the rest is gone", "◆ reached</span> page, half-gone", `href="incidents/INC-`, "in 5m", `href="slos/up?by=`)
 		w.shows(w.get("/slos?q=EU1"), 200, "cluster eu1")
 		w.shows(w.get("/slos?q=us1"), 200, "No budget has")
 		one := w.get("/slos/up")

@@ -35,6 +35,7 @@ type BudgetRow struct {
 	Objective      string // "99.9% over 30d"; empty: its alerts are burn-rate alerts
 	Counted        bool   // there is a budget: the next fields mean something
 	Left           string // "62.5%"
+	Over           bool   // Left is by how much it is overspent
 	Share          int    // of 100, to draw: 0 where it is overspent
 	Word           string // "healthy", "low", "spent"
 	Tone           string // of the chip: good, warn, bad
@@ -171,7 +172,7 @@ func (p *Pages) budgetRow(f *Shell, view engine.SLOView) BudgetRow {
 	row.Counted, row.Objective = true, spec.Objective+"% over "+slo.Short(spec.Window)
 	left := new(big.Rat).Sub(big.NewRat(1, 1), consumed)
 	share, _ := left.Float64()
-	row.Left, row.Share = fmt.Sprintf("%.1f%%", share*100), int(max(0, min(1, share))*100+0.5)
+	row.Left, row.Over, row.Share = fmt.Sprintf("%.1f%%", max(share, -share)*100), share < 0, int(max(0, min(1, share))*100+0.5)
 	switch {
 	case share <= 0:
 		row.Word, row.Tone = "spent", "bad"
@@ -184,7 +185,7 @@ func (p *Pages) budgetRow(f *Shell, view engine.SLOView) BudgetRow {
 	for i, w := range o.Windows() {
 		burn := view.Budget.Burn(o, view.Now, w)
 		rate, _ := burn.Float64()
-		row.Burns = append(row.Burns, BurnLine{slo.Short(w), fmt.Sprintf("%.3g", rate), rate > 1})
+		row.Burns = append(row.Burns, BurnLine{slo.Short(w), rateWords(rate), rate > 1})
 		if i == 0 && left.Sign() > 0 && burn.Cmp(big.NewRat(1, 1)) > 0 {
 			part, _ := new(big.Rat).Quo(left, burn).Float64()
 			row.Out = f.moment(view.Now.Add(time.Duration(part * float64(spec.Window))))
@@ -194,6 +195,14 @@ func (p *Pages) budgetRow(f *Shell, view engine.SLOView) BudgetRow {
 		row.Word, row.Tone = "burning", "warn"
 	}
 	return row
+}
+
+// rateWords is a burn rate to three digits.
+func rateWords(rate float64) string {
+	if rate >= 100 {
+		return fmt.Sprintf("%.0f", rate)
+	}
+	return fmt.Sprintf("%.3g", rate)
 }
 
 // ratLength is a time span that is kept exactly, in the two largest units that matter.

@@ -552,9 +552,14 @@ func inherit(f *os.File, from os.FileInfo) error {
 	if err := f.Chmod(from.Mode().Perm()); err != nil {
 		return err
 	}
-	st, ok := from.Sys().(*syscall.Stat_t)
-	if !ok || int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid() {
+	made, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	own, ok := from.Sys().(*syscall.Stat_t)
+	now, _ := made.Sys().(*syscall.Stat_t)
+	if !ok || own.Uid == now.Uid && own.Gid == now.Gid {
 		return nil
 	}
-	return f.Chown(int(st.Uid), int(st.Gid))
+	return f.Chown(int(own.Uid), int(own.Gid))
 }

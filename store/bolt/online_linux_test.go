@@ -94,6 +94,8 @@ func fillDisk(t *testing.T, path string) {
 	}
 }
 
+func init() { parts["limited-compaction"] = limitedCompaction }
+
 // limitedCompaction may make no copy of more than 2 MiB.
 func limitedCompaction(path string) error {
 	s, err := Open(path, Options{})

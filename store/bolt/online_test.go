@@ -368,10 +368,7 @@ func TestACompactionAsksForRoomFirst(t *testing.T) {
 	}
 }
 
-func init() {
-	parts["compactors"] = compactors
-	parts["limited-compaction"] = limitedCompaction
-}
+func init() { parts["compactors"] = compactors }
 
 // compactors are writers in a store that is compacted all the time. It stops where the phase is told to be met, if any, and
 // prints its name.
