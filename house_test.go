@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 	"engine": {"router", "incident", "escalation", "oncall", "slo", "heartbeat", "store", "excerpt"},
 	"config": {"router", "incident", "escalation", "oncall", "notify", "calendar", "slo"},
 	"sim":    {"engine", "store", "router", "incident", "escalation", "oncall"},
-	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt", "slo", "heartbeat", "draw"},
+	"web":    {"engine", "router", "incident", "escalation", "oncall", "excerpt", "slo", "heartbeat", "draw", "docs"},
 	"api":    {"engine", "router", "incident", "escalation", "oncall", "slo", "calendar", "excerpt"},
 
 	"docs":             {},

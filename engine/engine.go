@@ -451,7 +451,10 @@ func (e *Engine) Do(ctx context.Context, in Input) Answer {
 	default:
 	}
 	way := e.people
-	if in, ok := in.(Alerts); ok {
+	switch in := in.(type) {
+	case Result:
+		way = e.queue
+	case Alerts:
 		way = e.queue
 		if n := int64(len(in.Alerts)); e.waiting.Add(n) > mostWaiting {
 			e.waiting.Add(-n)

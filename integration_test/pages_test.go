@@ -20,7 +20,7 @@ import (
 var pictures = flag.Bool("screens", false, "write pictures of the pages to docs/screens")
 
 // onlyStories has it look at those whose name holds this.
-var onlyStories = flag.String("stories", "", "only stories whose page/state holds this; - looks at none")
+var onlyStories = flag.String("stories", "", "only stories whose page/state holds this; none looks at none")
 
 // demonstrate starts the demo with the stories of its pages.
 func demonstrate(t *testing.T) *midwatch {
@@ -55,7 +55,7 @@ func TestPagesAreAccessible(t *testing.T) {
 
 	var stories []string
 	for _, to := range m.browse(http.MethodGet, "/dev", nil).links() {
-		if story, ok := strings.CutPrefix(to, "dev/"); ok && strings.Contains(story, *onlyStories) {
+		if story, ok := strings.CutPrefix(to, "dev/"); ok && *onlyStories != "none" && strings.Contains(story, *onlyStories) {
 			stories = append(stories, story)
 		}
 	}
@@ -117,12 +117,17 @@ func (tb *tab) examine(name, path string) {
 		}
 	}
 	var said []string
+	alike := map[string]int{}
 	for v, ways := range where {
-		in := strings.Join(ways, ", ")
-		if len(ways) == 4 || len(ways) == 2 && !strings.Contains(in, "dark") {
-			in = "everywhere"
+		slices.Sort(ways)
+		if alike[v.Rule]++; alike[v.Rule] <= shownAlike {
+			said = append(said, fmt.Sprintf("  %s [%s]", v, strings.Join(slices.Compact(ways), ", ")))
 		}
-		said = append(said, fmt.Sprintf("  %s [%s]", v, in))
+	}
+	for rule, n := range alike {
+		if n > shownAlike {
+			said = append(said, fmt.Sprintf("  %s: %d more like that", rule, n-shownAlike))
+		}
 	}
 	slices.Sort(said)
 	for _, c := range tb.complaints() {
@@ -138,6 +143,9 @@ func firstLines(s string) string {
 	lines := strings.SplitN(s, "\n", 4)
 	return strings.Join(lines[:min(3, len(lines))], "\n")
 }
+
+// shownAlike is how many barriers of one rule are told of one page.
+const shownAlike = 3
 
 // perKind is how many pages of one kind are looked at: one incident stands for all.
 const perKind = 2

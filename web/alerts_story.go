@@ -264,7 +264,7 @@ func routeStories() []Story {
 				Labels: []string{`alertname="ReplicationLag"`, `team="db"`}, Fires: true, Only: "alerts?view=flat", Made: "silences/new?matchers=x",
 				Takes:    []TakenBy{{Receiver: "db-oncall", Link: "routes#r-2", Group: []string{`alertname="ReplicationLag"`}, Key: `{}/{team="db"}:{alertname="ReplicationLag"}`, Next: v.moment(storyNow.Add(2 * time.Minute)), Policy: "db", MutedBy: "out-of-hours"}},
 				Visits:   []VisitRow{{Receiver: "everybody", Link: "routes#r-1", Sign: "→", Verdict: "matches, and a route below takes it"}, {Depth: 1, Matchers: []string{`team="db"`}, Receiver: "db-oncall", Link: "routes#r-2", Sign: "✓", Verdict: "takes it"}, {Depth: 2, Matchers: []string{`severity="page"`}, Receiver: "pager", Link: "routes#r-3", Sign: "✗", Verdict: `does not match: wants severity="page", and the alert has no such label`}},
-				Silenced: []Link{{"a silence until 04:17 UTC by ana: moving the replicas", "silences/1"}}, Inhibit: &Link{"ClusterDown, by the rule 0", "alerts"},
+				Silenced: []Link{{"A silence until 04:17 UTC by ana: moving the replicas", "silences/1"}}, Inhibit: &Link{"ClusterDown, by the rule 0", "alerts"},
 				Happens: []HappenRow{{"30s", v.moment(storyNow.Add(30 * time.Second)), "Incident opens, sev2", "1 alert fires, routed to db-oncall"}, {"30s", v.moment(storyNow.Add(30 * time.Second)), "Pages Ana Duarte (ana) by chat", "step 1 of policy db began"}, {"5m30s", v.moment(storyNow.Add(330 * time.Second)), "Pages bo by phone", "no acknowledgement of step 1 in 5m"}},
 			}
 		})},

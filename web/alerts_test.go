@@ -396,7 +396,7 @@ func TestAnAlertIsTraced(t *testing.T) {
 		}
 		w.fire(lag, "host", "h1")
 		w.toldBy(w.asAna("/silences/make", qs("matchers", `host="h1"`, "comment", "moving")))
-		w.shows(w.get("/routes?"+qs("trace", `{alertname="ReplicationLag", service="db", host="h1"}`)), 200, "It fires now.", "The group is there, and speaks", "<strong>Silenced</strong>", "by ana: moving")
+		w.shows(w.get("/routes?"+qs("trace", `{alertname="ReplicationLag", service="db", host="h1"}`)), 200, "It fires now.", "The group is there, and speaks", "<strong>Silenced:</strong>", "by ana: moving")
 		w.shows(w.get("/routes?"+qs("trace", "alertname=Broken")), 200, "Who would be paged cannot be told: no such policy.")
 		w.shows(w.get("/routes?"+qs("trace", "alertname=Quiet")), 200, "Nobody hears of this alert")
 		for text, want := range map[string]string{

@@ -201,7 +201,12 @@ func (p *Pages) newSilenceView(r *http.Request, form url.Values) (v *NewSilence,
 		v.Wrong = "What it would mute cannot be read now. Load this page again in a few seconds."
 		return v, http.StatusServiceUnavailable
 	}
-	v.Keep = []Hidden{{"matchers", matchersText(ask.set)}, {"comment", ask.comment}, {"until", ask.to.UTC().Format(time.RFC3339)}}
+	v.Keep = []Hidden{{"matchers", matchersText(ask.set)}, {"comment", ask.comment}}
+	if ask.untilText == "" { // it is counted from when the button is pressed
+		v.Keep = append(v.Keep, Hidden{"for", ask.spanText})
+	} else {
+		v.Keep = append(v.Keep, Hidden{"until", ask.to.UTC().Format(time.RFC3339)})
+	}
 	begins := "from now on"
 	if !ask.now {
 		begins = "from " + v.moment(ask.from).Clock()

@@ -359,7 +359,7 @@ func (p *Pages) traced(ctx context.Context, s *Shell, l router.Labels) *Traced {
 	silenced, _ := rt.Suppressed(l, s.Now)
 	for _, id := range silenced {
 		sil, _ := rt.Silence(id)
-		text := "a silence until " + s.moment(sil.EndsAt).Clock()
+		text := "A silence until " + s.moment(sil.EndsAt).Clock()
 		if sil.CreatedBy != "" {
 			text += " by " + short(sil.CreatedBy, 60)
 		}
