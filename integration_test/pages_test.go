@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// pictures has TestPagesAreAccessible write docs/screens and docs/screens.md anew.
+// pictures has TestPagesAreAccessible write docs/screens and docs/screens.md anew, and do nothing else.
 var pictures = flag.Bool("screens", false, "write pictures of the pages to docs/screens")
 
 // onlyStories has it look at those whose name holds this.
@@ -62,6 +62,10 @@ func TestPagesAreAccessible(t *testing.T) {
 	if len(stories) == 0 && *onlyStories == "" {
 		t.Fatal("there are no stories at /dev")
 	}
+	if *pictures {
+		writeScreens(t, b.open(t, "http://"+m.addr), stories)
+		return
+	}
 	pages := pagesOf(t, m)
 	t.Logf("%d stories, %d pages of the demo", len(stories), len(pages))
 
@@ -86,9 +90,6 @@ func TestPagesAreAccessible(t *testing.T) {
 			})
 		}
 	})
-	if *pictures {
-		writeScreens(t, b.open(t, "http://"+m.addr), stories)
-	}
 }
 
 // examine opens a page once and looks at it in all the ways.
@@ -244,9 +245,20 @@ func writeScreens(t *testing.T, tb *tab, stories []string) {
 			}
 			tb.goTo("/dev/" + page + "/" + usual[page])
 			name := page + "-" + way.name + ".webp"
-			write(t, filepath.Join(dir, name), string(tb.picture(maxPicture)))
+			publish(t, filepath.Join(dir, name), tb.picture(maxPicture))
 			fmt.Fprintf(&index, "![%s, %s](screens/%s)\n", page, strings.ReplaceAll(way.name, "-", ", "), name)
 		}
 	}
-	write(t, filepath.Join("..", "docs", "screens.md"), index.String())
+	publish(t, filepath.Join("..", "docs", "screens.md"), []byte(index.String()))
+}
+
+// publish writes a file of the repository.
+func publish(t *testing.T, file string, text []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

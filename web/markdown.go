@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"html/template"
 	"net/url"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -160,7 +162,7 @@ func docLink(from, to string) (string, bool) {
 	}
 	name, isDoc := strings.CutSuffix(u.Path, ".md")
 	here := strings.Count(from, "/")
-	if !isDoc || strings.Count(name, "../") > here || strings.HasPrefix(name, "/") {
+	if !isDoc || slices.Contains(notShown, path.Base(name)) || strings.Count(name, "../") > here || strings.HasPrefix(name, "/") {
 		return "", false
 	}
 	u.Path = name

@@ -147,6 +147,11 @@
     if (e.target.matches('[data-all]')) for (const c of $$(`input[type=checkbox][name="${CSS.escape(e.target.dataset.all)}"]`)) c.checked = e.target.checked;
   });
 
+  // A field that stands elsewhere on the page is sent as it is now, and not as it was when the form was made.
+  document.addEventListener('submit', e => {
+    for (const i of $$('input[data-from]', e.target)) { const f = document.getElementById(i.dataset.from); if (f) i.value = f.value; }
+  }, true);
+
   // A form is sent once, however often its button is pressed on a bad line.
   document.addEventListener('submit', e => {
     if (e.target.method !== 'post' || e.target.dataset.again !== undefined) return;
