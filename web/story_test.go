@@ -69,7 +69,8 @@ func TestScriptsAreSmall(t *testing.T) {
 func TestStoriesAreForThoseWhoBuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
-		w.shows(w.get("/dev"), 404, "There is no such page")
+		w.shows(w.get("/dev"), 404, "404 page not found")
+		w.shows(w.do("GET", "/dev", "", "Accept", "text/html,*/*"), 404, "There is no such page")
 		w = start(t, func(o *Options) { o.Dev = true })
 		w.shows(w.get("/dev"), 200, `href="dev/wrong/lost"`)
 		w.shows(w.get("/dev/wrong/lost"), 200, "The address leads nowhere.", `href="../../incidents"`)

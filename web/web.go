@@ -100,6 +100,10 @@ func New(o Options) *Pages {
 	p.read("/me", p.askMe)
 	p.act("/me", p.setMe)
 	p.read("/", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.NotFound(w, r) // a program, to which Alertmanager says this
+			return
+		}
 		p.lost(w, r, "There is no such page", "The address is misspelt, or what it was about is gone. The menu leads to all pages.")
 	})
 	if o.Dev {
