@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell cat VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: build run demo test setup check unit integration acceptance screens probe race fuzz sim sim-long bench overload bench-go kill long clean fmt
+.PHONY: build run demo test setup check unit integration acceptance screens pages-speed probe race fuzz sim sim-long bench overload bench-go kill long clean fmt
 .NOTPARALLEL: # the acceptance suites judge by the clock
 
 build: ## the binary, ./midwatch
@@ -39,6 +39,9 @@ integration: ## the real binary beside real peers
 
 acceptance: ## Alertmanager's own acceptance suites; SUT=program runs them against another one
 	@./integration_test/upstream/acceptance.sh
+
+pages-speed: ## how fast the pages are with 100,000 alerts and 5,000 open incidents
+	MIDWATCH_LONG=1 $(GO) test -timeout 20m -v -run TestPagesInALargeInstallation ./integration_test
 
 screens: ## pictures of the pages, in docs/screens and docs/screens.md
 	$(GO) test -timeout 20m -run TestPagesAreAccessible ./integration_test -screens

@@ -144,9 +144,10 @@ chat:
 	if cards != 2 {
 		t.Errorf("%d cards of two incidents", cards)
 	}
-	if metrics := m.get("/metrics"); !strings.Contains(metrics, `midwatch_chat_connected{service="slack"} 1`) {
-		t.Error("the metric does not say that Slack is connected")
-	}
+	await(t, "the metric that says that Slack is connected", func() (string, bool) { // a card needs no connection to be posted
+		metrics := m.get("/metrics")
+		return metrics, strings.Contains(metrics, `midwatch_chat_connected{service="slack"} 1`)
+	})
 	if channels := m.get("/api/midwatch/v1/channels"); !strings.Contains(channels, `"chat":"slack"`) {
 		t.Errorf("the API does not list the service: %s", channels)
 	}

@@ -99,12 +99,12 @@ func New(o Options) *Pages {
 	p.read("/events", p.events)
 	p.read("/me", p.askMe)
 	p.act("/me", p.setMe)
-	p.read("/", func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-			http.NotFound(w, r) // a program, to which Alertmanager says this
+	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			p.lost(w, r, "There is no such page", "The address is misspelt, or what it was about is gone. The menu leads to all pages.")
 			return
 		}
-		p.lost(w, r, "There is no such page", "The address is misspelt, or what it was about is gone. The menu leads to all pages.")
+		http.NotFound(w, r) // a program, to which Alertmanager says this
 	})
 	if o.Dev {
 		p.read("/dev", p.dev)
