@@ -87,7 +87,10 @@ func compare(ctx context.Context, o options, log io.Writer) (*results, error) {
 				}
 				began := time.Now()
 				if err := c.run(b, ctx, s); err != nil {
-					return nil, fmt.Errorf("%s, round %d: %w", c.name, n+1, err)
+					// What was measured before is worth as much as it was; what could not be is said beside it.
+					b.must(false, "%s of %s, round %d, could not be measured: %v", c.name, s, n+1, err)
+					fmt.Fprintf(log, "%s: %s, round %d of %d: %v\n", s, c.name, n+1, rounds, err)
+					continue
 				}
 				fmt.Fprintf(log, "%s: %s, round %d of %d: %s\n", s, c.name, n+1, rounds, time.Since(began).Round(time.Second))
 			}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Where webhooks go.
@@ -19,6 +21,13 @@ const (
 	groupPath = "/group" // notifications of groups
 	probePath = "/probe" // of the alerts whose way is timed
 	pagePath  = "/page"  // messages to people
+)
+
+// Half a million alerts are told at once by 25,000 groups, each with a connection of its own. A process may have fewer files
+// than that, so the sink takes in so many, and ends those that are idle for the others.
+const (
+	mostConnections = 5000
+	longestIdle     = 5 * time.Second
 )
 
 // maxNotification is more than any notification has here: those of one group of twenty alerts have some 25 kB.
@@ -44,8 +53,8 @@ func newSink() (*sink, error) {
 	}
 	s := &sink{url: "http://" + l.Addr().String()}
 	s.reset()
-	s.server = &http.Server{Handler: s}
-	go func() { _ = s.server.Serve(l) }() // until close
+	s.server = &http.Server{Handler: s, IdleTimeout: longestIdle}
+	go func() { _ = s.server.Serve(netutil.LimitListener(l, mostConnections)) }() // until close
 	return s, nil
 }
 
