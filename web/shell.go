@@ -157,6 +157,12 @@ func (p *Pages) broken(w http.ResponseWriter, r *http.Request, what string, err 
 	p.show(w, r, http.StatusServiceUnavailable, "wrong", v)
 }
 
+// nothingDone says that an action was not taken, and why.
+func (p *Pages) nothingDone(w http.ResponseWriter, r *http.Request, status int, why string) {
+	const heading = "Nothing was done"
+	p.show(w, r, status, "wrong", &Wrong{Shell: p.frame(r, "", heading), Heading: heading, Told: []string{why}})
+}
+
 const saidCookie = "midwatch_said"
 
 // back leads to a page of ours, given from the root, after an action, and has it tell what was done. A program that asks
@@ -208,10 +214,7 @@ const maxAction = 1 << 20
 func (p *Pages) form(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxAction)
 	if err := r.ParseForm(); err != nil {
-		v := &Wrong{Shell: p.frame(r, "", "Nothing was done"), Heading: "Nothing was done", Told: []string{
-			"The form did not arrive whole, or is larger than " + strconv.Itoa(maxAction>>20) + " MiB. Go back and press the button again.",
-		}}
-		p.show(w, r, http.StatusBadRequest, "wrong", v)
+		p.nothingDone(w, r, http.StatusBadRequest, "The form did not arrive whole, or is larger than "+strconv.Itoa(maxAction>>20)+" MiB. Go back and press the button again.")
 		return false
 	}
 	return true

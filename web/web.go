@@ -69,8 +69,9 @@ type Options struct {
 	Log      *zap.Logger      // nil: silent
 }
 
-// Pages answers / (home), /incidents/<id>, /outbox, /ack/<token>, and /push/<token> with what belongs to it. Every link and form in the pages is relative, so that they work
-// below any route prefix; the prefix itself must have been stripped from the request.
+// Pages answers everything that people look at: the pages of Shell.Menu with what is below them, /ack/<token> and /push/<token>, and
+// the assets and news that they need. Every link and form in the pages is relative, so that they work below any route prefix; the
+// prefix itself must have been stripped from the request.
 type Pages struct {
 	Options
 	mux         *http.ServeMux
@@ -130,8 +131,7 @@ func (p *Pages) read(path string, h http.HandlerFunc) { p.mux.HandleFunc(path, r
 func (p *Pages) act(path string, h http.HandlerFunc) {
 	c := http.NewCrossOriginProtection()
 	c.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &Wrong{Shell: p.frame(r, "", "Nothing was done"), Heading: "Nothing was done", Told: []string{"This came from a page of another site. Open Midwatch's own address, and do it there."}}
-		p.show(w, r, http.StatusForbidden, "wrong", v)
+		p.nothingDone(w, r, http.StatusForbidden, "This came from a page of another site. Open Midwatch's own address, and do it there.")
 	}))
 	p.mux.Handle("POST "+path, c.Handler(h))
 }
